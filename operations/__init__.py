@@ -1,0 +1,1 @@
+"""The life of background work. Knows nothing of Microsoft Graph."""

@@ -1,0 +1,162 @@
+"""Which operations exist. `@operation` declares one; a declaration that is not whole stops the start-up."""
+
+import hashlib
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import timedelta
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+from operations.failures import Failure
+from rbac.capabilities import CAPABILITIES
+
+_SECRET_WORDS = ("secret", "password", "token", "certificate", "credential_value")
+
+
+class BadDeclaration(TypeError):
+    """An operation was declared wrongly; raised at import, so a faulty one never reaches production."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something may not start: a failure code, and what is special about this case."""
+
+    code: str
+    detail: str = ""
+
+    @property
+    def message(self) -> str:
+        return Failure(self.code, self.detail).message
+
+
+Need = Callable[[Any], Reason | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One kind of background work: its function, and everything the engine must know to start, limit and forget it."""
+
+    key: str
+    label: str
+    inputs: type[Any]
+    capability: str
+    slot: Callable[[Any], str]
+    needs: tuple[Need, ...]
+    soft_limit: timedelta
+    flush_every: int
+    keep: timedelta
+    writes: bool
+    function: Callable[[Any, Any], None]
+
+    @property
+    def hard_limit(self) -> timedelta:
+        """When the sweep ends the run even if it still renews. Derived, so that it cannot stand below the soft limit."""
+        return self.soft_limit * 1.5 + timedelta(minutes=1)
+
+    @property
+    def description(self) -> str:
+        return (self.function.__doc__ or "").strip().splitlines()[0]
+
+    def parse(self, raw: Mapping[str, Any]) -> Any:
+        """The typed inputs from JSON or from a command line (`"1,2"` for a tuple). Raises Failure("invalid_inputs")."""
+        hints = get_type_hints(self.inputs)
+        unknown = set(raw) - set(hints)
+        if unknown:
+            raise Failure("invalid_inputs", f"{self.key} has no input {', '.join(sorted(unknown))}; it has {', '.join(hints) or 'none'}.")
+        try:
+            return self.inputs(**{name: _convert(value, hints[name]) for name, value in raw.items()})
+        except (TypeError, ValueError) as error:
+            raise Failure("invalid_inputs", f"{self.key}: {error}") from error
+
+    def dump(self, inputs: Any) -> dict[str, Any]:
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(inputs).items()}
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        return _convert(value, next(arg for arg in get_args(hint) if arg is not type(None)))
+    if origin is tuple:
+        parts = [part for part in value.split(",") if part] if isinstance(value, str) else list(value)
+        return tuple(_convert(part, get_args(hint)[0]) for part in parts)
+    if hint is bool and isinstance(value, str):
+        if value.lower() not in ("true", "false"):
+            raise ValueError(f"“{value}” is neither true nor false.")
+        return value.lower() == "true"
+    if hint in (int, str, bool):
+        if isinstance(value, bool) is not (hint is bool) or not isinstance(value, (str, int)):
+            raise ValueError(f"{value!r} is not of type {hint.__name__}.")
+        return hint(value)
+    raise TypeError(f"Inputs of type {hint!r} are not supported.")
+
+
+def hash_inputs(inputs: Mapping[str, Any]) -> str:
+    """The same for equal inputs, whatever the order of their names."""
+    return hashlib.sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+_operations: dict[str, Operation] = {}
+
+
+def operation(
+    key: str,
+    *,
+    label: str,
+    inputs: type[Any],
+    capability: str,
+    slot: Callable[[Any], str],
+    needs: list[Need] | None = None,
+    soft_limit: timedelta = timedelta(minutes=20),
+    flush_every: int = 50,
+    keep: timedelta = timedelta(days=90),
+    writes: bool = False,
+) -> Callable[[Callable[[Any, Any], None]], Operation]:
+    """Declare a background operation. The function sets no status and catches nothing; the engine derives how it ended.
+
+    `slot` names what only one run at a time may use; `needs` are checked at start and again at run time; `writes` says that
+    it changes something in the customer's tenant, so it never starts again by itself. Raises BadDeclaration.
+    """
+
+    def declare(function: Callable[[Any, Any], None]) -> Operation:
+        declared = Operation(
+            key, label, inputs, capability, slot, tuple(needs or ()), soft_limit, 1 if writes else flush_every, keep, writes, function
+        )
+        _validate(declared)
+        _operations[key] = declared
+        return declared
+
+    return declare
+
+
+def _validate(declared: Operation) -> None:
+    def insist(condition: bool, message: str) -> None:
+        if not condition:
+            raise BadDeclaration(f"Operation {declared.key!r}: {message}")
+
+    insist(declared.key not in _operations, "is declared twice")
+    insist(declared.key.count(".") == 1 and declared.key == declared.key.lower(), "the key has the form app.verb")
+    insist(declared.capability in CAPABILITIES, f"{declared.capability!r} is not a capability")
+    insist(bool((declared.function.__doc__ or "").strip()), "the function needs a docstring that says what it does")
+    insist(
+        is_dataclass(declared.inputs) and declared.inputs.__dataclass_params__.frozen,  # type: ignore[attr-defined]
+        "the inputs are a frozen dataclass",
+    )
+    for field in fields(declared.inputs):
+        insist(not any(word in field.name for word in _SECRET_WORDS), f"input {field.name!r}: secrets never enter a run")
+    insist(declared.soft_limit > timedelta(0) and declared.keep >= timedelta(days=1), "limits are positive")
+
+
+def get(key: str) -> Operation:
+    """The operation; raises Failure("invalid_inputs") with the known ones for an unknown key."""
+    try:
+        return _operations[key]
+    except KeyError:
+        raise Failure("invalid_inputs", f"There is no operation {key!r}. Known: {', '.join(sorted(_operations))}.") from None
+
+
+def all_operations() -> dict[str, Operation]:
+    return dict(_operations)

@@ -1,0 +1,1 @@
+"""Connections to providers and the client for Microsoft Graph."""

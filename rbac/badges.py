@@ -1,0 +1,46 @@
+"""One catalogue for every state that a page shows: value → label, colour, icon, meaning.
+
+Each app declares its own domains in its `badges.py`; a test compares them with the choices of the fields they describe.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+Colour = Literal["success", "info", "warning", "danger", "primary", "default"]
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """How one value looks: `icon` is a Material Symbols name, `meaning` one sentence for the tooltip and the docs."""
+
+    value: str
+    label: str
+    colour: Colour
+    icon: str
+    meaning: str
+
+
+_catalogue: dict[str, dict[str, Badge]] = {}
+
+
+def register(domain: str, badges: list[Badge]) -> None:
+    """Declare the badges of `domain` ("run.outcome"). Raises ValueError if it is declared twice."""
+    if domain in _catalogue:
+        raise ValueError(f"Badges of {domain!r} are declared twice.")
+    _catalogue[domain] = {badge.value: badge for badge in badges}
+
+
+def domains() -> dict[str, dict[str, Badge]]:
+    return _catalogue
+
+
+def get(domain: str, value: str) -> Badge:
+    """The badge of `value`; an unknown value is shown as it is, in grey, rather than hidden."""
+    return _catalogue[domain].get(value) or Badge(value, value or "unknown", "default", "help", "Unknown value.")
+
+
+def render(domain: str, value: str) -> SafeString:
+    return render_to_string("rbac/badge.html", {"badge": get(domain, value)})

@@ -1,0 +1,92 @@
+"""Who acts, whether they may, and the changes to tenants and memberships."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from rbac import audit
+from rbac.capabilities import CAPABILITIES, roles_with
+from rbac.models import Membership, Tenant, User
+from rbac.scope import scope
+
+
+@dataclass(frozen=True, slots=True)
+class SystemActor:
+    """TenantPilot itself (schedules, follow-ups). Its capabilities are a short list of their own."""
+
+    username: str = "system"
+    capabilities: frozenset[str] = frozenset({"connection.check", "inventory.sync", "compliance.snapshot", "run.cancel", "run.retry"})
+
+    def __str__(self) -> str:
+        return "TenantPilot"
+
+
+SYSTEM = SystemActor()
+Actor = User | SystemActor
+
+
+class NotPermitted(Exception):
+    """The actor lacks a capability. `capability` names it; the message names the roles that have it."""
+
+    def __init__(self, capability: str) -> None:
+        self.capability = capability
+        super().__init__(f"{CAPABILITIES[capability]} needs one of the roles {', '.join(roles_with(capability))}.")
+
+
+def may(actor: Actor, capability: str, tenant: Any) -> bool:
+    """Whether `actor` holds `capability` in `tenant` (a Tenant or a row of one). A missing actor is an error, not a yes."""
+    if capability not in CAPABILITIES:
+        raise ValueError(f"Unknown capability {capability!r}.")
+    if isinstance(actor, SystemActor):
+        return capability in actor.capabilities
+    if actor is None:
+        raise ValueError("An actor must be named; use SYSTEM for work that nobody started.")
+    return actor.has_perm(capability, tenant)
+
+
+def require(actor: Actor, capability: str, tenant: Any) -> None:
+    """Raise NotPermitted unless `may(...)`."""
+    if not may(actor, capability, tenant):
+        raise NotPermitted(capability)
+
+
+def create_tenant(*, actor: User | SystemActor, name: str, slug: str, entra_tenant_id: Any, time_zone: str = "UTC", owner: User | None = None) -> Tenant:
+    """Create a tenant; `owner` (or the acting person) becomes its first owner. Raises ValidationError.
+
+    Only platform administrators and the command line may do this.
+    """
+    if isinstance(actor, User) and not actor.is_superuser:
+        raise NotPermitted("tenant.manage")
+    tenant = Tenant(name=name, slug=slug, entra_tenant_id=entra_tenant_id, time_zone=time_zone)
+    tenant.full_clean()
+    first_owner = owner or (actor if isinstance(actor, User) else None)
+    with transaction.atomic():
+        tenant.save()
+        if first_owner is not None:
+            Membership.objects.create(user=first_owner, tenant=tenant, role="owner")
+    with scope(tenant.pk), transaction.atomic():
+        audit.record(actor=actor, verb="tenant.created", tenant=tenant, target=tenant, after={"name": name, "slug": slug})
+    return tenant
+
+
+def set_role(*, actor: Actor, tenant: Tenant, user: User, role: str | None) -> None:
+    """Give `user` the `role` in `tenant`, or withdraw it (None). The last owner cannot be removed. Raises NotPermitted, ValidationError."""
+    if not isinstance(actor, SystemActor):
+        require(actor, "members.manage", tenant)
+    with scope(tenant.pk), transaction.atomic():
+        # Locks the tenant, so that two owners cannot remove each other at the same moment.
+        Tenant.objects.select_for_update().get(pk=tenant.pk)
+        membership = Membership.objects.filter(user=user, tenant=tenant).first()
+        before = membership.role if membership else None
+        others = Membership.objects.filter(tenant=tenant, role="owner").exclude(user=user)
+        if before == "owner" and role != "owner" and not others.exists():
+            raise ValidationError("This is the tenant's last owner. Make somebody else an owner first.", code="last_owner")
+        if role is None:
+            Membership.objects.filter(user=user, tenant=tenant).delete()
+        else:
+            Membership.objects.update_or_create(user=user, tenant=tenant, defaults={"role": role})
+        audit.record(
+            actor=actor, verb="membership.changed", tenant=tenant, target=user, before={"role": before}, after={"role": role}
+        )

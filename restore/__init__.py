@@ -1,0 +1,1 @@
+"""Putting configuration back safely."""

@@ -1,0 +1,1 @@
+"""Putting configuration back: backup sets, import, plan and apply. Nothing is stored here yet."""

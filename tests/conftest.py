@@ -1,0 +1,113 @@
+"""The test database, and the cast of people that appears in every test.
+
+The suite connects as the serving role: as a role that passes the walls it would prove nothing. The database itself is
+made, migrated and emptied by the owner.
+"""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management.commands import flush
+from django.db import connections
+from django.test import Client
+
+from rbac.models import Membership, Tenant, User
+
+PASSWORD = "correct-horse-battery"  # noqa: S105
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Create the test database through the owner and point the serving role's alias at it."""
+    owner, serving = connections["owner"], connections["default"]
+    suffix = getattr(request.config, "workerinput", {}).get("workerid", "")
+    with django_db_blocker.unblock():
+        original = owner.settings_dict["NAME"]
+        owner.settings_dict["TEST"]["NAME"] = f"test_{original}{'_' + suffix if suffix else ''}"
+        name = owner.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        serving.close()
+        serving.settings_dict["NAME"] = name
+        yield
+        serving.close()
+        owner.creation.destroy_test_db(original, verbosity=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _owner_empties_tables() -> Iterator[None]:
+    """Transactional tests end with `flush`. The serving role holds no TRUNCATE, so the owner does it, past the append-only triggers."""
+
+    def handle(self: flush.Command, **options: Any) -> None:
+        with psycopg.connect(**_owner_parameters(), autocommit=True) as connection:
+            tables = connection.execute(
+                "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables "
+                "WHERE schemaname = 'public' AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
+            ).fetchone()
+            connection.execute("ALTER TABLE rbac_auditevent DISABLE TRIGGER USER")
+            connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE")  # type: ignore[index]
+            connection.execute("ALTER TABLE rbac_auditevent ENABLE TRIGGER USER")
+
+    original = flush.Command.handle
+    flush.Command.handle = handle  # type: ignore[method-assign, assignment]
+    yield
+    flush.Command.handle = original  # type: ignore[method-assign]
+
+
+def _owner_parameters() -> dict[str, Any]:
+    settings = connections["owner"].settings_dict
+    return {
+        "dbname": settings["NAME"],
+        "user": settings["USER"],
+        "password": settings["PASSWORD"],
+        "host": settings["HOST"],
+        "port": settings["PORT"],
+    }
+
+
+@pytest.fixture
+def owner_connection(db: None) -> Iterator[psycopg.Connection[Any]]:
+    """A raw connection as the owner, who passes the walls: to look at what is really stored."""
+    with psycopg.connect(**_owner_parameters(), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def contoso(db: None) -> Tenant:
+    return Tenant.objects.create(
+        name="Contoso", slug="contoso", entra_tenant_id="c0c0c0c0-0000-4000-8000-000000000001", time_zone="Europe/Berlin"
+    )
+
+
+@pytest.fixture
+def fabrikam(db: None) -> Tenant:
+    return Tenant.objects.create(
+        name="Fabrikam", slug="fabrikam", entra_tenant_id="fafafafa-0000-4000-8000-000000000002"
+    )
+
+
+@pytest.fixture
+def cast(contoso: Tenant, fabrikam: Tenant) -> SimpleNamespace:
+    """Owner, manager, operator and read-only of Contoso; a stranger who owns Fabrikam; a superuser without any membership."""
+    people = SimpleNamespace()
+    for role in ("owner", "manager", "operator", "read_only"):
+        person = User.objects.create_user(username=role, password=PASSWORD)
+        Membership.objects.create(user=person, tenant=contoso, role=role)
+        setattr(people, role, person)
+    people.stranger = User.objects.create_user(username="stranger", password=PASSWORD)
+    Membership.objects.create(user=people.stranger, tenant=fabrikam, role="owner")
+    people.platform = User.objects.create_superuser(username="platform", password=PASSWORD)
+    return people
+
+
+@pytest.fixture
+def sign_in() -> Any:
+    """`sign_in(person)` is a client with that person's session."""
+
+    def make(person: User) -> Client:
+        client = Client()
+        client.force_login(person)
+        return client
+
+    return make
