@@ -6,7 +6,8 @@ from django.conf import settings
 from django.db import connections
 from django.db.migrations.operations.base import Operation
 
-_TENANTS = "(SELECT coalesce(nullif(current_setting('app.tenants', true), ''), '{}')::bigint[])"
+# In a scalar sub-select, so that the setting is read once a statement; the cast around it makes ANY take it as an array.
+_TENANTS = "(SELECT coalesce(nullif(current_setting('app.tenants', true), ''), '{}'))::bigint[]"
 _FLEET = "(tenant_id IS NULL AND current_setting('app.fleet', true) = 'on')"
 
 

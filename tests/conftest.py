@@ -35,6 +35,12 @@ def django_db_setup(django_db_blocker: Any, request: pytest.FixtureRequest) -> I
         owner.creation.destroy_test_db(original, verbosity=0)
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """The real hasher takes a tenth of a second for each member of the cast."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _owner_empties_tables() -> Iterator[None]:
     """Transactional tests end with `flush`. The serving role holds no TRUNCATE, so the owner does it, past the append-only triggers."""
