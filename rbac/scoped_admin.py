@@ -136,7 +136,11 @@ class ScopedAdmin(ModelAdmin):
         return actions
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if object_id and (address := self._address_inside_tenant(request, object_id)):
             return HttpResponseRedirect(address)
