@@ -41,6 +41,13 @@ def _quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _static_files_as_they_are(settings: Any) -> None:
+    """Pages are tested without collecting static files first: the manifest that names them does not exist here."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _owner_empties_tables() -> Iterator[None]:
     """Transactional tests end with `flush`. The serving role holds no TRUNCATE, so the owner does it, past the append-only triggers."""

@@ -1,0 +1,1 @@
+"""Measurements, as ratios from one run: `./dev bench [name …] [--quick]`."""
