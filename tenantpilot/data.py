@@ -77,7 +77,7 @@ class DataFolder:
 
     def start_servers(self) -> dict[str, str]:
         """Start what the environment does not name; return the environment for Django. Raises CannotStart."""
-        keys = self._keys()
+        keys = self.keys()
         passwords = {"owner_password": keys["OWNER_PASSWORD"], "app_password": keys["APP_PASSWORD"]}
         if database_url := given("DATABASE_URL"):
             urls = roles.urls_for(database_url, given("MIGRATE_DATABASE_URL"), **passwords)
@@ -132,7 +132,7 @@ class DataFolder:
         with (self.path / "borrowers").open("a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
 
-    def _keys(self) -> dict[str, str]:
+    def keys(self) -> dict[str, str]:
         """The folder's secrets, made once: losing CREDENTIAL_KEYS loses every stored credential."""
         path = self.path / "keys.env"
         keys = dict(line.split("=", 1) for line in path.read_text().splitlines()) if path.exists() else {}

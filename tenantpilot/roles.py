@@ -54,20 +54,31 @@ def urls_for(database_url: str, migrate_database_url: str, *, owner_password: st
     """
     if migrate_database_url:
         return DatabaseUrls(serving=database_url, owner=migrate_database_url)
-    try:
-        with psycopg.connect(database_url, connect_timeout=5) as connection:
-            row = connection.execute(
-                "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
-            ).fetchone()
-    except psycopg.Error as error:
-        raise CannotStart(f"The Postgres of DATABASE_URL does not answer: {_first_line(error)}.") from error
-    if not (row and row[0]):
+    if not _is_administrator(database_url):
         return DatabaseUrls(serving=database_url, owner="")
     password = unquote(urlsplit(database_url).password or "")
     if password:
         # Derived, so that every data folder and test run pointed at this server comes to the same passwords.
         owner_password, app_password = (_derive(password, role) for role in (OWNER, APP))
     return provision(database_url, owner_password=owner_password, app_password=app_password)
+
+
+def _is_administrator(url: str) -> bool:
+    question = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            row = connection.execute(question).fetchone()
+    except psycopg.Error as error:
+        failure = CannotStart(f"The Postgres of DATABASE_URL does not answer: {_first_line(error)}.")
+        try:
+            # An administrator may name a database that is yet to be made.
+            with psycopg.connect(_with_path(url, "postgres"), connect_timeout=5) as connection:
+                row = connection.execute(question).fetchone()
+        except psycopg.Error:
+            raise failure from error
+        if not (row and row[0]):
+            raise failure from error
+    return bool(row and row[0])
 
 
 def _ensure_role(connection: psycopg.Connection, name: str, rights: str, password: str) -> None:
