@@ -26,3 +26,8 @@ def mark_read(user: User, *, notification_id: int | None = None) -> int:
     if notification_id is not None:
         unread = unread.filter(pk=notification_id)
     return int(unread.update(read_at=Now()))
+
+
+def count_unread(user: User) -> int:
+    """Unread notifications of a person in scope, counted to 100 and no further."""
+    return int(Notification.objects.filter(user=user, read_at__isnull=True)[:100].count())

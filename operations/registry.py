@@ -160,3 +160,9 @@ def get(key: str) -> Operation:
 
 def all_operations() -> dict[str, Operation]:
     return dict(_operations)
+
+
+def label_of(key: str) -> str:
+    """The label of an operation; an operation of an older version that is gone is named by its key."""
+    known = _operations.get(key)
+    return known.label if known else key

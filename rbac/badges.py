@@ -44,3 +44,27 @@ def get(domain: str, value: str) -> Badge:
 
 def render(domain: str, value: str) -> SafeString:
     return render_to_string("rbac/badge.html", {"badge": get(domain, value)})
+
+
+register(
+    "tenant.status",
+    [
+        Badge("active", "Active", "success", "check_circle", "The tenant is in use."),
+        Badge("archived", "Archived", "default", "archive", "Out of use; its history is kept."),
+    ],
+)
+register(
+    "membership.role",
+    [
+        Badge("owner", "Owner", "primary", "shield_person", "May do everything, and decides who has which role."),
+        Badge(
+            "manager",
+            "Manager",
+            "info",
+            "manage_accounts",
+            "Manages connections and credentials, and reads the audit trail.",
+        ),
+        Badge("operator", "Operator", "success", "play_circle", "Starts, cancels and retries runs."),
+        Badge("read_only", "Read-only", "default", "visibility", "Looks, and changes nothing."),
+    ],
+)

@@ -71,6 +71,28 @@ def create_tenant(*, actor: User | SystemActor, name: str, slug: str, entra_tena
     return tenant
 
 
+def update_tenant(tenant: Tenant, *, actor: User | SystemActor, **changes: Any) -> Tenant:
+    """Change name, time zone or status of a tenant (never its slug or Entra id: addresses and history hang on them).
+
+    Archiving takes the tenant out of everybody's sight until a platform administrator makes it active again. Raises
+    NotPermitted and ValidationError.
+    """
+    if not isinstance(actor, SystemActor) and not actor.is_superuser:
+        require(actor, "tenant.manage", tenant)
+    unknown = set(changes) - {"name", "time_zone", "status"}
+    if unknown:
+        raise ValueError(f"Not a changeable field of a tenant: {', '.join(sorted(unknown))}.")
+    with scope(tenant.pk), transaction.atomic():
+        locked = Tenant.objects.select_for_update().get(pk=tenant.pk)
+        before = {name: getattr(locked, name) for name in changes}
+        for name, value in changes.items():
+            setattr(locked, name, value)
+        locked.full_clean()
+        locked.save(update_fields=list(changes))
+        audit.record(actor=actor, verb="tenant.changed", tenant=locked, target=locked, before=before, after=changes)
+    return locked
+
+
 def set_role(*, actor: Actor, tenant: Tenant, user: User, role: str | None) -> None:
     """Give `user` the `role` in `tenant`, or withdraw it (None). The last owner cannot be removed. Raises NotPermitted, ValidationError."""
     if not isinstance(actor, SystemActor):

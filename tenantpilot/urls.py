@@ -1,8 +1,14 @@
 """Addresses. The tenant's prefix /t/<slug>/ is taken off by rbac.middleware before they are matched."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
+    path("", include("tenantpilot.health")),
     path("", admin.site.urls),
 ]
+
+handler400 = "tenantpilot.errors.bad_request"
+handler403 = "tenantpilot.errors.forbidden"
+handler404 = "tenantpilot.errors.not_found"
+handler500 = "tenantpilot.errors.server_error"

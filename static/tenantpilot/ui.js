@@ -1,0 +1,86 @@
+// Menus, messages and dialogs: what the keyboard and screen readers need beyond Unfold.
+(() => {
+  "use strict";
+
+  const closeMenus = (except) => {
+    for (const menu of document.querySelectorAll("details.tp-menu[open]")) if (menu !== except) menu.open = false;
+  };
+
+  document.addEventListener("click", (event) => {
+    closeMenus(event.target.closest("details.tp-menu"));
+    const dismiss = event.target.closest("[data-dismiss]");
+    if (dismiss) dismiss.closest("li").remove();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const open = document.querySelector("details.tp-menu[open]");
+      if (open) { open.open = false; open.querySelector("summary").focus(); }
+    }
+    // Unfold's own triggers are not buttons: they get their role below, and Enter and Space here.
+    if ((event.key === "Enter" || event.key === " ") && event.target.matches("[data-made-button]")) {
+      event.preventDefault();
+      event.target.click();
+    }
+  });
+
+  document.addEventListener("input", (event) => {
+    const list = event.target.dataset.filter && document.querySelector(event.target.dataset.filter);
+    if (!list) return;
+    const wanted = event.target.value.trim().toLowerCase();
+    for (const entry of list.children) entry.hidden = !entry.textContent.toLowerCase().includes(wanted);
+  });
+
+  const MADE_BUTTONS = [
+    ['[x-on\\:click="sidebarToggle()"]', "Toggle the sidebar"],
+    ["[x-ref^=rowDropdown]", "Actions of this row"],
+    ["#nav-sidebar [x-data*=openUserLinks] > div.cursor-pointer", "Account menu"],
+    ["#nav-sidebar-inner [x-on\\:click*=opencommand]", "Search"],
+    ["[x-ref^=actionDropdown] > a:not([href])", ""],
+  ];
+  function makeButtons(within) {
+    for (const [selector, label] of MADE_BUTTONS) {
+      for (const place of within.querySelectorAll(selector)) {
+        if (place.hasAttribute("data-made-button")) continue;
+        place.setAttribute("data-made-button", "");
+        place.setAttribute("role", "button");
+        place.setAttribute("tabindex", "0");
+        if (label) place.setAttribute("aria-label", label);
+      }
+    }
+  }
+
+  function nameParts() {
+    makeButtons(document);
+    for (const canvas of document.querySelectorAll("canvas[data-label]")) {
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", canvas.dataset.label);
+    }
+  }
+  document.addEventListener("DOMContentLoaded", nameParts);
+
+  // Dialogs: Unfold opens them without a role and without moving the focus, and shows nothing when a request fails.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const box = document.getElementById("modal-content");
+    if (!box || !box.contains(event.detail.target)) return;
+    box.setAttribute("role", "dialog");
+    box.setAttribute("aria-modal", "true");
+    const heading = box.querySelector("h1");
+    if (heading) { heading.id = "tp-dialog-title"; box.setAttribute("aria-labelledby", heading.id); }
+    const first = box.querySelector("input:not([type=hidden]), select, textarea, button[type=submit]");
+    setTimeout(() => first && first.focus(), 60);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const box = document.getElementById("modal-content"), answer = event.detail.xhr;
+    if (!box || (event.detail.target !== box && !box.contains(event.target))) return;
+    if (answer.status === 204 || (answer.status > 0 && answer.status < 400 && answer.responseText.includes('id="dialog'))) return;
+    const sentences = { 0: "The server does not answer. Try again in a moment.", 403: "Your role does not allow this.", 404: "This does not exist any more. Reload the page." };
+    const note = document.createElement("p");
+    note.className = "tp-dialog-error";
+    note.setAttribute("role", "alert");
+    note.tabIndex = -1;
+    note.textContent = sentences[answer.status] || (answer.status < 400 ? "You are signed out. Reload the page and sign in." : `Not done (error ${answer.status}). Reload the page and try again.`);
+    box.replaceChildren(note);
+    note.focus();
+  });
+})();

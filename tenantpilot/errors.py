@@ -1,0 +1,65 @@
+"""Error pages: what happened, what to do, and the number under which the log has the details."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from rbac.services import NotPermitted
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(
+        request,
+        400,
+        "That request made no sense",
+        "The address or the form was damaged. Go back, reload the page and try again.",
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    reason = (
+        str(exception) if isinstance(exception, NotPermitted) else "Ask an owner of the tenant for the role that does."
+    )
+    return _answer(request, 403, "Your role does not allow this", reason)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(
+        request, 404, "Nothing here", "The page does not exist, or it belongs to a tenant that you have no access to."
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(
+        request,
+        500,
+        "Something went wrong",
+        "Nothing was lost. Try again; if it stays, give the number below to whoever runs the servers.",
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form came back without its proof: an old tab, or cookies switched off."""
+    return _answer(
+        request,
+        403,
+        "This form is too old",
+        "You signed in or out since the page was opened, or cookies are off. Reload the page and send it again.",
+    )
+
+
+def _answer(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
+    context: dict[str, Any] = {
+        "status": status,
+        "title": title,
+        "advice": advice,
+        "request_id": getattr(request, "request_id", ""),
+    }
+    # No context processors (`request` is not passed on): an error page must not need the database.
+    return HttpResponse(_rendered(context), status=status)
+
+
+def _rendered(context: dict[str, Any]) -> str:
+    from django.template.loader import render_to_string
+
+    return render_to_string("error.html", context)
