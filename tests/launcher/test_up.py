@@ -128,6 +128,15 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(launch: Launch, tmp_pat
     assert running.text == f"dev: The data folder {folder} is not writable; name another with --data.\n"
 
 
+def test_each_background_process_can_be_asked_whether_it_lives(running_up: tuple[Running, Path]) -> None:
+    """What the health checks of containers ask."""
+    _running, folder = running_up
+    environment = clean_environment(DATABASE_URL=_addresses(folder)["DATABASE_URL"])
+    for kind, expected in (("worker", 0), ("sweeper", 0), ("scheduler", 0), ("stranger", 1)):
+        command = [sys.executable, "-m", "tenantpilot.alive", kind]
+        assert subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode == expected, kind
+
+
 def test_a_second_up_in_the_same_folder_names_the_first(launch: Launch, running_up: tuple[Running, Path]) -> None:
     first, folder = running_up
     second = launch("up", "--port", "0", "--no-demo", "--data", str(folder))
@@ -190,9 +199,3 @@ def test_a_server_that_does_not_answer_is_one_sentence(launch: Launch, tmp_path:
     assert running.wait() == 1
     assert running.text.startswith("dev: The Postgres of DATABASE_URL does not answer: ")
     assert running.text.count("\n") == 1
-
-
-def test_an_unknown_command_is_one_sentence() -> None:
-    result = subprocess.run([ROOT / "dev", "nope"], capture_output=True, text=True, env=clean_environment())
-    assert result.returncode == 1
-    assert result.stderr == "dev: There is no command 'nope'; the commands are up, test, check, manage, bench.\n"
