@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -60,7 +61,7 @@ class TypeFilter(DropdownFilter):
 class InitiatorFilter(DropdownFilter):
     """Members of the tenants in scope, and TenantPilot itself. Reading the names from the runs would scan them all."""
 
-    title = "started by"
+    title = "initiator"
     parameter_name = "initiator"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -119,15 +120,7 @@ class OperationRunAdmin(ScopedAdmin):
     has_retry_permission = needs("run.retry")
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
-        columns = [
-            "shown_run",
-            "shown_state",
-            "shown_progress",
-            "trigger",
-            "initiator_name",
-            "queued_at",
-            "shown_duration",
-        ]
+        columns = ["shown_run", "shown_state", "shown_progress", "shown_start", "shown_queued", "shown_duration"]
         return columns if getattr(request, "tenant", None) else ["shown_run", "tenant", *columns[1:]]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OperationRun]:
@@ -157,6 +150,16 @@ class OperationRunAdmin(ScopedAdmin):
     def shown_progress(self, run: OperationRun) -> SafeString:
         return pages.render_progress(run)
 
+    @display(description="Started by")
+    def shown_start(self, run: OperationRun) -> SafeString:
+        return format_html(
+            '<span class="tp-cell">{}<small>{}</small></span>', run.initiator_name, run.get_trigger_display()
+        )
+
+    @display(description="Queued")
+    def shown_queued(self, run: OperationRun) -> SafeString:
+        return render_to_string("shell/time.html", {"at": run.queued_at})
+
     @display(description="Duration")
     def shown_duration(self, run: OperationRun) -> str:
         return show_duration(duration_of(run))
@@ -181,7 +184,7 @@ class OperationRunAdmin(ScopedAdmin):
         tab = tab if tab in TABS else "overview"
         context = {
             "title": f"{label_of(run.type)} #{run.pk}",
-            "tabs": TABS,
+            "tabs": list(TABS.items()),
             "tab": tab,
             "tab_template": f"operations/run_{'items' if tab == 'failures' else tab}.html",
             "live_address": reverse("admin:live"),

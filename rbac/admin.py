@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, RangeDateFilter
@@ -147,6 +148,8 @@ class MembershipAdmin(ScopedAdmin):
         if obj:
             return super().get_form(request, obj, change=change, **{"form": MemberRoleForm, **kwargs})
         form = super().get_form(request, obj, change=change, **{"form": MemberAddForm, "fields": ["role"], **kwargs})
+        # The first of the list would be "Owner"; nobody should become one by not looking.
+        form.base_fields["role"].initial = "read_only"
         return type("TenantMemberAddForm", (form,), {"tenant": getattr(request, "tenant", None)})
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
@@ -255,11 +258,23 @@ class AuditEventAdmin(ScopedAdmin):
     readonly_fields = fields
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
-        columns = ["created_at", "actor_name", "verb", "shown_target", "shown_change"]
-        return columns if getattr(request, "tenant", None) else ["created_at", "tenant", *columns[1:]]
+        columns = ["shown_at", "shown_actor", "shown_verb", "shown_target", "shown_change"]
+        return columns if getattr(request, "tenant", None) else ["shown_at", "tenant", *columns[1:]]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("tenant")
+
+    @display(description="When")
+    def shown_at(self, event: AuditEvent) -> SafeString:
+        return render_to_string("shell/time.html", {"at": event.created_at})
+
+    @display(description="Who")
+    def shown_actor(self, event: AuditEvent) -> str:
+        return event.actor_name
+
+    @display(description="What")
+    def shown_verb(self, event: AuditEvent) -> str:
+        return event.verb.replace(".", " ").replace("_", " ").capitalize()
 
     @display(description="Object")
     def shown_target(self, event: AuditEvent) -> SafeString | str:

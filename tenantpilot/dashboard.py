@@ -63,7 +63,7 @@ def build(request: HttpRequest) -> dict[str, Any]:
     }
     context["attention"] = _attention(runs, connections, syncs, by_id)
     if context["is_portfolio"]:
-        context["tenant_rows"] = _tenant_rows(tenants, connections, syncs)
+        context["tenant_rows"] = _tenant_rows(tenants, connections, runs)
     return context
 
 
@@ -322,15 +322,17 @@ def _expiry_badge(days: int) -> Any:
     return badges.render("dashboard.credential", "expired" if days < 0 else "expires_soon")
 
 
-def _tenant_rows(
-    tenants: list[Tenant], connections: list[ProviderConnection], syncs: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    worst = ("down", "degraded", "unknown", "healthy")
+def _tenant_rows(tenants: list[Tenant], connections: list[ProviderConnection], runs: Any) -> list[dict[str, Any]]:
+    """Each tenant with its worst connection and its latest sync; those in trouble first."""
+    worst = ("down", "degraded", "unknown", "healthy", "")
+    by_id = {tenant.pk: tenant for tenant in tenants}
+    latest = runs.filter(type="inventory.sync").order_by("tenant_id", "-id").distinct("tenant_id")
+    syncs = {run.tenant_id: _run_row(run, by_id) for run in latest}
     rows = []
     for tenant in tenants:
         healths = {c.health for c in connections if c.tenant_id == tenant.pk and c.status != "disabled"}
         health = next((state for state in worst if state in healths), "")
-        sync = next((row for row in syncs if row["run"].tenant_id == tenant.pk), None)
         badge = badges.render("connection.health", health) if health else ""
-        rows.append({"tenant": tenant, "address": address_in(tenant, "admin:index"), "badge": badge, "sync": sync})
-    return rows
+        row = {"tenant": tenant, "address": address_in(tenant, "admin:index"), "badge": badge, "sync": syncs.get(tenant.pk)}
+        rows.append((worst.index(health), row))
+    return [row for _rank, row in sorted(rows, key=lambda pair: pair[0])]

@@ -1,11 +1,11 @@
 """What the command palette finds: pages, and rows of the tenants in scope. Each search is bounded and runs anew."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from unfold.dataclasses import SearchResult
 
 from inventory.models import InventoryItem
 from operations.models import OperationRun
@@ -20,10 +20,25 @@ if TYPE_CHECKING:
 ROWS_OF_A_KIND = 8
 
 
-def find_pages(request: HttpRequest, site: "Site", term: str) -> list[SearchResult]:
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the palette; `kind` says what it is."""
+
+    title: str
+    kind: str
+    link: str
+    icon: str
+
+
+def find(request: HttpRequest, site: "Site", term: str) -> list[Result]:
+    """Pages first, then rows."""
+    return [*find_pages(request, term), *find_rows(request, site, term)]
+
+
+def find_pages(request: HttpRequest, term: str) -> list[Result]:
     """Pages of the sidebar, and the person's other tenants."""
     found = [
-        SearchResult(title=item["title"], description=group["title"], link=item["link"], icon=item["icon"])
+        Result(title=item["title"], kind=group["title"], link=item["link"], icon=item["icon"])
         for group in navigation(request)
         for item in group["items"]
         if term.lower() in item["title"].lower()
@@ -33,11 +48,11 @@ def find_pages(request: HttpRequest, site: "Site", term: str) -> list[SearchResu
         tenant = membership.tenant
         if tenant != current and term.lower() in tenant.name.lower() and len(found) < 2 * ROWS_OF_A_KIND:
             link = address_in(tenant, "admin:index")
-            found.append(SearchResult(title=tenant.name, description="Switch tenant", link=link, icon="domain"))
+            found.append(Result(title=tenant.name, kind="Switch tenant", link=link, icon="domain"))
     return found
 
 
-def find_rows(request: HttpRequest, site: "Site", term: str) -> list[SearchResult]:
+def find_rows(request: HttpRequest, site: "Site", term: str) -> list[Result]:
     """Connections, inventory items and runs that the person may see."""
     return [
         *_rows(request, site, ProviderConnection, Q(display_name__icontains=term), "Provider connection", "hub"),
@@ -54,7 +69,7 @@ def _matching_runs(term: str) -> Q:
 
 def _rows(
     request: HttpRequest, site: "Site", model: type[Model], condition: Q, kind: str, icon: str
-) -> list[SearchResult]:
+) -> list[Result]:
     page = site._registry.get(model)
     if page is None or not page.has_view_permission(request):
         return []
@@ -62,9 +77,9 @@ def _rows(
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
     with_tenant = getattr(request, "tenant", None) is None
     return [
-        SearchResult(
+        Result(
             title=_title(row),
-            description=f"{kind} · {row.tenant}" if with_tenant and row.tenant_id else kind,
+            kind=f"{kind} · {row.tenant}" if with_tenant and row.tenant_id else kind,
             link=address_in(row.tenant, name, row.pk) if row.tenant_id else reverse(name, args=[row.pk]),
             icon=icon,
         )

@@ -1,12 +1,9 @@
 """The console's admin site."""
 
-import time
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from unfold.dataclasses import SearchResult
+from django.shortcuts import render
 from unfold.sites import UnfoldAdminSite
 
 from operations import views
@@ -34,26 +31,10 @@ class Site(UnfoldAdminSite):
         shown = {"title": tenant.name if tenant else "All tenants", **dashboard.build(request), **(extra_context or {})}
         return super().index(request, shown)
 
-    def search(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse | HttpResponse:
-        """The command palette. Unfold's own caches by person and term and would show one tenant's rows in another."""
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The command palette. Unfold's own caches by person and term, and would show one tenant's rows in another."""
         term = request.GET.get("s", "").strip()[:80]
-        if len(term) < 2:
-            return HttpResponse(headers={"Cache-Control": "no-store"})
-        began = time.monotonic()
-        results: list[SearchResult] = [
-            *palette.find_pages(request, self, term),
-            *palette.find_rows(request, self, term),
-        ]
-        page = Paginator(results, max(1, len(results))).page(1)
-        context = {
-            "search_term": term,
-            "page_obj": page.paginator,
-            "results": page,
-            "page_counter": 0,
-            "execution_time": time.monotonic() - began,
-            "command_show_history": False,
-        }
-        headers = {"HX-Trigger": "search", "Cache-Control": "no-store"}
-        return TemplateResponse(request, "unfold/helpers/command_results.html", context, headers=headers)
+        results = palette.find(request, self, term) if len(term) >= 2 else []
+        response = render(request, "shell/palette_results.html", {"results": results, "term": term})
+        response["Cache-Control"] = "no-store"
+        return response

@@ -39,11 +39,12 @@ UNFOLD: dict[str, Any] = {
     ],
     "SCRIPTS": [
         lambda request: static("tenantpilot/ui.js"),
+        lambda request: static("tenantpilot/palette.js"),
         lambda request: static("tenantpilot/live.js"),
     ],
-    # Search stays in our own view: Unfold's model search has no limit, and its history outlives a sign-out.
+    # The palette is our own (templates/unfold/helpers/command.html): Unfold's leaks across tenants.
     "COMMAND": {"search_models": False, "show_history": False},
-    "LOGIN": {"form": "rbac.forms.SignInForm"},
+    "LOGIN": {"form": "rbac.forms.SignInForm", "image": lambda request: static("tenantpilot/sign-in.svg")},
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": _navigation},
     # Petrol. 600 on white and 400 on the dark ground both pass 4.5 : 1.
     "COLORS": {

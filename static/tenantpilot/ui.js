@@ -32,10 +32,8 @@
   });
 
   const MADE_BUTTONS = [
-    ['[x-on\\:click="sidebarToggle()"]', "Toggle the sidebar"],
     ["[x-ref^=rowDropdown]", "Actions of this row"],
     ["#nav-sidebar [x-data*=openUserLinks] > div.cursor-pointer", "Account menu"],
-    ["#nav-sidebar-inner [x-on\\:click*=opencommand]", "Search"],
     ["[x-ref^=actionDropdown] > a:not([href])", ""],
   ];
   function makeButtons(within) {
@@ -65,6 +63,9 @@
     if (!box || !box.contains(event.detail.target)) return;
     box.setAttribute("role", "dialog");
     box.setAttribute("aria-modal", "true");
+    // "Cancel" beside "Cancel the run" would be a riddle.
+    const dismiss = box.querySelector('a[href="#"]');
+    if (dismiss) { dismiss.textContent = "Close"; dismiss.setAttribute("role", "button"); }
     const heading = box.querySelector("h1");
     if (heading) { heading.id = "tp-dialog-title"; box.setAttribute("aria-labelledby", heading.id); }
     const first = box.querySelector("input:not([type=hidden]), select, textarea, button[type=submit]");
