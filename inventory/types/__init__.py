@@ -1,0 +1,1 @@
+"""The types of configuration objects: one declaration each, one file per family."""

@@ -1,0 +1,177 @@
+"""The shape of a type declaration: where objects are listed, how one is read completely, what may be said about it.
+
+Everything that differs between types is data here; reading, hashing, storing and the coverage page are written once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+Body = Mapping[str, Any]
+Predicate = Callable[[Body], bool]
+
+
+class BadType(TypeError):
+    """A type was declared wrongly; raised at start-up, so a faulty one never reaches a tenant."""
+
+
+class Platform(StrEnum):
+    ALL = "all"
+    ANDROID = "android"
+    ENTRA = "entra"
+    IOS = "iOS"
+    LINUX = "linux"
+    MACOS = "macOS"
+    WINDOWS = "windows"
+
+
+class Category(StrEnum):
+    APP_CONFIGURATION = "app configuration"
+    APP_PROTECTION = "app protection"
+    APPS = "apps"
+    COMPLIANCE = "compliance"
+    CONFIGURATION = "configuration"
+    ENDPOINT_SECURITY = "endpoint security"
+    ENROLLMENT = "enrollment"
+    ENTRA = "entra"
+    ROLES = "roles"
+    SCRIPTS = "scripts"
+    TENANT = "tenant administration"
+    UPDATES = "updates"
+
+
+class Restore(StrEnum):
+    """How much of an object can be made again from what Graph gives out."""
+
+    FULL = "full"
+    UPDATE_ONLY = "update_only"
+    METADATA_ONLY = "metadata_only"
+
+
+class Capability(StrEnum):
+    """What can be done with a type; the columns of the coverage page."""
+
+    LIST = "List"
+    READ = "Complete read"
+    VERSION = "Versions"
+    DIFF = "Compare"
+    RESTORE = "Restore"
+    ACROSS = "Across tenants"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A collection below an object that the list does not carry: one more request for each object, sent in `$batch`.
+
+    `name` is the navigation property and the key of the document; `query` is added to its address. `when` limits the
+    request to objects that can have members. `children` are read for each member.
+    """
+
+    name: str
+    query: str = ""
+    when: Predicate | None = None
+    children: tuple["Child", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """The list leaves properties out, so each object is read by id; `why` says which ones."""
+
+    why: str
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One list of Graph and how its rows become complete. Several types may share one.
+
+    `query` may expand what Graph expands in this list; what it does not expand there is in `children` or `detail`.
+    """
+
+    key: str
+    label: str
+    path: str
+    query: str = ""
+    version: str = "beta"
+    detail: Detail | None = None
+    children: tuple[Child, ...] = ()
+
+    def requests_per_object(self) -> int:
+        """Counted requests for one object beyond the list itself, children of children left out. Each counts in the quota."""
+        return (self.detail is not None) + len(self.children)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`path` of a property that names an object of the type `to` ("*" where it may be of several types)."""
+
+    path: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A capability that the type does not have, or not wholly, and why."""
+
+    capability: Capability
+    reason: str
+    partly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectType:
+    """One type of configuration object.
+
+    `odata_types` are short names ("win32LobApp"); a type is chosen by them or by `matches`, and `fallback` takes what nothing
+    else in its listing takes. `volatile` are dotted paths that change without anybody changing anything; `unordered` are names
+    of lists, at any depth, whose order means nothing. `read` and `write` are application permissions: one of `read` is
+    enough, the narrowest first; `write` are all needed. `restore_order` ascends: what others refer to comes first.
+    """
+
+    key: str
+    label: str
+    category: Category
+    platform: Platform
+    listing: Listing
+    read: tuple[str, ...]
+    write: tuple[str, ...]
+    restore: Restore
+    restore_order: int
+    odata_types: tuple[str, ...] = ()
+    matches: Predicate | None = None
+    fallback: bool = False
+    name_property: str = "displayName"
+    volatile: tuple[str, ...] = ()
+    unordered: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
+    is_builtin: Predicate | None = None
+    builtin: str = ""
+    secrets: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    low_confidence: bool = False
+
+
+# Change with every save, or are computed by the service; never configuration. Top level only: deeper down the same names
+# can be settings.
+VOLATILE_ALWAYS = ("lastModifiedDateTime", "modifiedDateTime", "version", "isAssigned", "supportsScopeTags")
+UNORDERED_ALWAYS = ("assignments", "roleScopeTagIds", "roleScopeTags")
+
+GROUP = Reference("assignments.target.groupId", "entra_group")
+FILTER = Reference("assignments.target.deviceAndAppManagementAssignmentFilterId", "assignment_filter")
+TAGS = Reference("roleScopeTagIds", "scope_tag")
+ASSIGNED = (GROUP, FILTER, TAGS)
+
+_INTUNE = "DeviceManagement"
+
+
+def intune(*areas: str) -> dict[str, tuple[str, ...]]:
+    """The read and write permissions of Intune `areas` ("Configuration"); each area alone lets one read or write."""
+    read = tuple(f"{_INTUNE}{area}.{kind}.All" for area in areas for kind in ("Read", "ReadWrite"))
+    return {"read": read, "write": (f"{_INTUNE}{areas[0]}.ReadWrite.All",)}
+
+
+def short_type(body: Body) -> str:
+    """The `@odata.type` of `body` without its namespace; empty where Graph left it out."""
+    kind = body.get("@odata.type")
+    return kind.rpartition(".")[2].lstrip("#") if isinstance(kind, str) else ""
