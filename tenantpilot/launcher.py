@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from types import FrameType
 from tenantpilot import checks, static_files
 from tenantpilot.data import DataFolder, django_environment
 from tenantpilot.migrating import migrate
+from tenantpilot.processes import run_in_foreground
 from tenantpilot.servers import CannotStart
 from tenantpilot.up import Up
 
@@ -72,7 +72,9 @@ def up(arguments: list[str]) -> int:
 def test(arguments: list[str]) -> int:
     """The tests, on servers that tests/servers.py starts."""
     static_files.collect(ROOT)
-    return _in_foreground([sys.executable, "-m", "pytest", *arguments], dict(os.environ))
+    os.chdir(ROOT)
+    # In our place: the run's own signals, exit code and terminal, and nobody in between to be killed.
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
 
 
 def check(arguments: list[str]) -> int:
@@ -86,12 +88,12 @@ def manage(arguments: list[str]) -> int:
     data = None
     if arguments[:1] == ["--data"] and len(arguments) > 1:
         data, arguments = Path(arguments[1]), arguments[2:]
-    command = [sys.executable, ROOT / "manage.py", *arguments]
+    command: list[str | Path] = [sys.executable, ROOT / "manage.py", *arguments]
     folder = _data_folder(data)
     with _servers(folder) as (environment, is_ours):
         if is_ours and not _WITHOUT_MIGRATING.intersection(arguments[:1] or ["help"]):
             migrate(folder.migrated, ROOT, environment)
-        return _in_foreground(command, environment, cwd=Path.cwd())
+        return run_in_foreground(command, env=environment, cwd=Path.cwd())
 
 
 def bench(arguments: list[str]) -> int:
@@ -102,7 +104,7 @@ def bench(arguments: list[str]) -> int:
         with _servers(folder) as (environment, _is_ours):
             migrate(folder.migrated, ROOT, environment)
             static_files.collect(ROOT)
-            return _in_foreground([sys.executable, "-m", "benchmarks", *arguments], environment)
+            return run_in_foreground([sys.executable, "-m", "benchmarks", *arguments], env=environment, cwd=ROOT)
 
 
 @contextmanager
@@ -120,17 +122,6 @@ def _servers(folder: DataFolder) -> Iterator[tuple[dict[str, str], bool]]:
         folder.wait_for_borrowers()
     finally:
         folder.close()
-
-
-def _in_foreground(command: list[str | Path], environment: dict[str, str], cwd: Path = ROOT) -> int:
-    """Run with the terminal's input. Ctrl-C reaches the command itself; we wait for what it makes of it."""
-    process = subprocess.Popen([str(part) for part in command], env=environment, cwd=cwd)
-    while True:
-        try:
-            code = process.wait()
-            return code if code >= 0 else 128 - code
-        except KeyboardInterrupt:
-            process.terminate() if process.poll() is None and not sys.stdin.isatty() else None
 
 
 def _data_folder(path: Path | None) -> DataFolder:

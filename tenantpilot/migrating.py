@@ -1,13 +1,13 @@
 """Bringing the tables up to date, and knowing that they are."""
 
 import hashlib
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
 
+from tenantpilot.processes import run_to_end
 from tenantpilot.servers import CannotStart
 
 APPS = ("rbac", "operations", "providers", "inventory", "restore")
@@ -21,12 +21,10 @@ def migrate(stamp: Path, root: Path, environment: Mapping[str, str]) -> None:
     wanted = _fingerprint(root, environment["DATABASE_URL"])
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    command = [sys.executable, str(root / "manage.py"), "migrate", "--verbosity", "0"]
-    result = subprocess.run(
-        command, env=dict(environment), cwd=root, stderr=subprocess.PIPE, text=True, check=False, start_new_session=True
-    )
-    if result.returncode != 0:
-        sys.stderr.write(result.stderr)
+    command = [sys.executable, root / "manage.py", "migrate", "--verbosity", "0"]
+    code, said = run_to_end(command, env=environment, cwd=root)
+    if code != 0:
+        sys.stderr.write(said)
         raise CannotStart(
             "The database could not be migrated (see above); when DATABASE_URL names the serving role, "
             "MIGRATE_DATABASE_URL must name the owner."

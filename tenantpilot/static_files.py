@@ -3,10 +3,10 @@
 import fcntl
 import hashlib
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+from tenantpilot.processes import run_to_end
 from tenantpilot.servers import CannotStart
 
 # collectstatic needs settings that load, and none of the servers they name.
@@ -29,18 +29,10 @@ def collect(root: Path) -> None:
             fcntl.flock(guard, fcntl.LOCK_EX)
             if _is_current(stamp, target, wanted):
                 return
-            command = [
-                sys.executable,
-                str(root / "manage.py"),
-                "collectstatic",
-                "--noinput",
-                "--clear",
-                "--verbosity",
-                "0",
-            ]
-            result = subprocess.run(command, env=os.environ | _NO_SERVERS, capture_output=True, text=True, check=False)
-            if result.returncode != 0:
-                last = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            command = [sys.executable, root / "manage.py", "collectstatic", "--noinput", "--clear", "--verbosity", "0"]
+            code, said = run_to_end(command, env=os.environ | _NO_SERVERS, cwd=root)
+            if code != 0:
+                last = (said.strip().splitlines() or ["it said nothing"])[-1]
                 raise CannotStart(f"The static files could not be collected: {last}")
             stamp.write_text(wanted)
     except OSError as error:
