@@ -21,7 +21,7 @@ def migrate(stamp: Path, root: Path, environment: Mapping[str, str]) -> None:
     wanted = _fingerprint(root, environment["DATABASE_URL"])
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    command = [sys.executable, root / "manage.py", "migrate", "--verbosity", "0"]
+    command: list[str | Path] = [sys.executable, root / "manage.py", "migrate", "--verbosity", "0"]
     code, said = run_to_end(command, env=environment, cwd=root)
     if code != 0:
         sys.stderr.write(said)

@@ -202,7 +202,15 @@ class Postgres:
         new.mkdir(mode=0o700)
         passwords = new.with_name("initdb-password")
         passwords.write_text(self.password)
-        command = [self._programs / "initdb", "-D", new, "-U", ADMIN, "--auth=scram-sha-256", f"--pwfile={passwords}"]
+        command: list[str | Path] = [
+            self._programs / "initdb",
+            "-D",
+            new,
+            "-U",
+            ADMIN,
+            "--auth=scram-sha-256",
+            f"--pwfile={passwords}",
+        ]
         command += ["-E", "UTF8", "--locale=C.UTF-8", *(["--no-sync"] if self.throw_away else [])]
         try:
             if self._account:

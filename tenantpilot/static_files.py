@@ -29,7 +29,15 @@ def collect(root: Path) -> None:
             fcntl.flock(guard, fcntl.LOCK_EX)
             if _is_current(stamp, target, wanted):
                 return
-            command = [sys.executable, root / "manage.py", "collectstatic", "--noinput", "--clear", "--verbosity", "0"]
+            command: list[str | Path] = [
+                sys.executable,
+                root / "manage.py",
+                "collectstatic",
+                "--noinput",
+                "--clear",
+                "--verbosity",
+                "0",
+            ]
             code, said = run_to_end(command, env=os.environ | _NO_SERVERS, cwd=root)
             if code != 0:
                 last = (said.strip().splitlines() or ["it said nothing"])[-1]
