@@ -53,10 +53,6 @@ class Supervisor:
         """The name of a process that is no longer running."""
         return next((name for name, process in self.processes.items() if process.poll() is not None), None)
 
-    def forget(self, name: str) -> None:
-        """Stop watching a process that was meant to end."""
-        del self.processes[name]
-
     def stop(self, *names: str) -> None:
         """SIGTERM to the named processes (all when none is named); SIGKILL after 20 seconds or a second Ctrl-C."""
         chosen = [self.processes.pop(name) for name in names or tuple(self.processes) if name in self.processes]

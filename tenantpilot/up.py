@@ -14,6 +14,7 @@ import psycopg
 from tenantpilot import static_files
 from tenantpilot.data import DataFolder, django_environment, write_private
 from tenantpilot.migrating import migrate
+from tenantpilot.processes import run_to_end
 from tenantpilot.servers import CannotStart, free_port
 from tenantpilot.supervisor import FirstLine, Supervisor, say
 
@@ -125,28 +126,23 @@ class Up:
         deadline = time.monotonic() + READY_SECONDS
         while not ready_line.has_come.wait(0.1):
             self._check(supervisor, deadline)
-        done = self.folder.migrated.read_text() + ready_line.text
+        sandbox = json.loads(ready_line.text)
+        # Without the base address, whose port is another each time.
+        done = _digest(self.folder.migrated.read_text() + json.dumps(sandbox["tenants"]))
         path, accounts = self.folder.path / "sandbox.json", self.folder.path / "demo-accounts.json"
         stamp = self.folder.path / "demo"
-        for refused in json.loads(ready_line.text).get("refused", []):
+        for refused in sandbox.get("refused", []):
             say("sandbox", "not loaded: " + ": ".join(map(str, refused)))
-        if accounts.exists() and stamp.exists() and stamp.read_text() == _digest(done):
+        if accounts.exists() and stamp.exists() and stamp.read_text() == done:
             return
         write_private(path, ready_line.text)
-        self._run_to_end(
-            supervisor,
-            "demo",
-            [*self._manage("demo"), "--sandbox-file", path],
-            "The demo organisation could not be made (see above).",
-        )
-        stamp.write_text(_digest(done))
-
-    def _run_to_end(self, supervisor: Supervisor, name: str, command: list[str | Path], failure: str) -> None:
-        process = supervisor.start(name, command)
-        code = process.wait()
-        supervisor.forget(name)
+        # Captured: it prints the accounts, which are announced once everything answers.
+        command = [*self._manage("demo"), "--sandbox-file", path]
+        code, said = run_to_end(command, env=supervisor.env, cwd=self.root)
         if code != 0:
-            raise CannotStart(failure)
+            sys.stderr.write(said)
+            raise CannotStart("The demo organisation could not be made (see above).")
+        stamp.write_text(done)
 
     def _wait_until_ready(self, supervisor: Supervisor, database_url: str) -> None:
         """All parts answer, and the signs of life are those of our own processes, not of an earlier run."""
