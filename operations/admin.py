@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
@@ -19,6 +19,7 @@ from operations import pages, services
 from operations.models import OperationRun
 from operations.progress import duration_of, show_duration, show_progress
 from operations.registry import all_operations, label_of
+from rbac.filters import DayRangeFilter
 from rbac.models import User
 from rbac.scoped_admin import ScopedAdmin, needs, scoped
 
@@ -43,7 +44,7 @@ class ViewFilter(admin.SimpleListFilter):
             case "attention":
                 return queryset.filter(outcome__in=["failed", "partially_succeeded", "blocked"])
             case "mine":
-                return queryset.filter(initiator=request.user)
+                return queryset.filter(initiator_id=request.user.pk)
         return queryset
 
 
@@ -104,7 +105,7 @@ class OperationRunAdmin(ScopedAdmin):
         TypeFilter,
         ("trigger", ChoicesDropdownFilter),
         InitiatorFilter,
-        ("queued_at", RangeDateFilter),
+        ("queued_at", DayRangeFilter),
     ]
     list_filter_submit = True
     search_fields = ["pk"]

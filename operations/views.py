@@ -10,11 +10,12 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from operations import badges
+from operations import badges as run_badges
 from operations.models import Notification, OperationRun
 from operations.notifications import count_unread, mark_read
 from operations.progress import show_progress
 from operations.registry import label_of
+from rbac import badges
 from rbac.addresses import address_in, portfolio_address
 from rbac.scope import current_scope, scope
 
@@ -40,7 +41,7 @@ def _state(run: OperationRun) -> dict[str, Any]:
     progress = show_progress(run)
     return {
         "active": run.is_active,
-        "badge": badges.render_run(run),
+        "badge": run_badges.render_run(run),
         "percent": progress.percent,
         "text": progress.text,
         "title": label_of(run.type),
@@ -85,7 +86,7 @@ def _entry(notification: Notification) -> dict[str, Any]:
     return {
         "notification": notification,
         "title": label_of(run.type),
-        "badge": badges.render_run(run) if ended else badges.render("run.status", "queued"),
+        "badge": run_badges.render_run(run) if ended else badges.render("run.status", "queued"),
         "message": run.failure_message if ended else "",
         "address": address_in(notification.tenant, name, run.pk)
         if notification.tenant

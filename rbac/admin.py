@@ -1,6 +1,6 @@
 """Access: tenants, members, accounts, and the audit trail. Changes go through `rbac.services`, which audit them."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -11,12 +11,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from rbac import audit, badges, services
 from rbac.addresses import address_in
+from rbac.filters import DayRangeFilter
 from rbac.forms import MemberAddForm, MemberRoleForm, TenantAddForm, TenantChangeForm
 from rbac.models import AuditEvent, Membership, Tenant, User
 from rbac.scope import current_scope, scope
@@ -30,6 +31,11 @@ if admin.site.is_registered(Group):
 def is_platform(request: HttpRequest) -> bool:
     """Platform administrators manage accounts and tenants. It gives them no look into a tenant."""
     return bool(request.user.is_active and request.user.is_superuser)
+
+
+def _person(request: HttpRequest) -> User:
+    """Who is signed in; pages of the console have nobody else."""
+    return cast(User, request.user)
 
 
 @admin.register(Tenant)
@@ -101,14 +107,14 @@ class TenantAdmin(ScopedAdmin):
         form = self.get_form(request)(request.POST)
         if not self.has_add_permission(request) or not form.is_valid():
             return None
-        tenant = services.create_tenant(actor=request.user, **form.cleaned_data)
+        tenant = services.create_tenant(actor=_person(request), **form.cleaned_data)
         messages.success(request, f"{tenant.name} was added, and you are its owner. Connect it next.")
         return HttpResponseRedirect(address_in(tenant, "admin:index"))
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         if changes:
-            services.update_tenant(obj, actor=request.user, **changes)
+            services.update_tenant(obj, actor=_person(request), **changes)
 
     def response_change(self, request: HttpRequest, obj: Tenant) -> HttpResponse:
         if obj.status == Tenant.Status.ARCHIVED:
@@ -148,13 +154,14 @@ class MembershipAdmin(ScopedAdmin):
         if obj:
             return super().get_form(request, obj, change=change, **{"form": MemberRoleForm, **kwargs})
         form = super().get_form(request, obj, change=change, **{"form": MemberAddForm, "fields": ["role"], **kwargs})
+        add_form: Any = type("TenantMemberAddForm", (form,), {"tenant": getattr(request, "tenant", None)})
         # The first of the list would be "Owner"; nobody should become one by not looking.
-        form.base_fields["role"].initial = "read_only"
-        return type("TenantMemberAddForm", (form,), {"tenant": getattr(request, "tenant", None)})
+        add_form.base_fields["role"].initial = "read_only"
+        return add_form
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         tenant = request.tenant  # type: ignore[attr-defined]
-        services.set_role(actor=request.user, tenant=tenant, user=obj.user, role=form.cleaned_data["role"])  # type: ignore[arg-type]
+        services.set_role(actor=_person(request), tenant=tenant, user=obj.user, role=form.cleaned_data["role"])
         stored = Membership.objects.get(user=obj.user, tenant=tenant)
         obj.pk, obj.tenant = stored.pk, tenant
 
@@ -166,11 +173,11 @@ class MembershipAdmin(ScopedAdmin):
         return super().has_delete_permission(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        services.set_role(actor=request.user, tenant=obj.tenant, user=obj.user, role=None)  # type: ignore[arg-type]
+        services.set_role(actor=_person(request), tenant=obj.tenant, user=obj.user, role=None)
 
 
 @admin.register(User)
-class AccountAdmin(ScopedAdmin, DjangoUserAdmin):
+class AccountAdmin(DjangoUserAdmin, ScopedAdmin):  # type: ignore[misc]
     """Accounts, for platform administrators. Roles in tenants are given by the owners there."""
 
     form = UserChangeForm
@@ -211,6 +218,11 @@ class AccountAdmin(ScopedAdmin, DjangoUserAdmin):
         # Accounts are switched off, so that what they did keeps its name.
         return False
 
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with _fleet_scope():
+            response = super().add_view(request, *args, **kwargs)
+            return response.render() if hasattr(response, "render") else response
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method != "POST":
             return super().changeform_view(request, *args, **kwargs)
@@ -224,7 +236,10 @@ class AccountAdmin(ScopedAdmin, DjangoUserAdmin):
             response = super().user_change_password(request, id, form_url)
             if response.status_code == 302:
                 audit.record(
-                    actor=request.user, verb="account.password_set", tenant=None, target=self.get_object(request, id)
+                    actor=_person(request),
+                    verb="account.password_set",
+                    tenant=None,
+                    target=self.get_object(request, id),
                 )
             elif hasattr(response, "render"):
                 response.render()
@@ -234,7 +249,7 @@ class AccountAdmin(ScopedAdmin, DjangoUserAdmin):
         super().save_model(request, obj, form, change)
         told = {name: str(form.cleaned_data.get(name)) for name in form.changed_data if "password" not in name}
         verb = "account.changed" if change else "account.created"
-        audit.record(actor=request.user, verb=verb, tenant=None, target=obj, after=told)
+        audit.record(actor=_person(request), verb=verb, tenant=None, target=obj, after=told)
 
 
 def _fleet_scope() -> Any:
@@ -248,7 +263,7 @@ class AuditEventAdmin(ScopedAdmin):
     """Read-only, for every role that may look at it: the trail has no edit."""
 
     view_capability = "audit.view"
-    list_filter = [("verb", FieldTextFilter), ("created_at", RangeDateFilter)]
+    list_filter = [("verb", FieldTextFilter), ("created_at", DayRangeFilter)]
     list_filter_submit = True
     search_fields = ["actor_name", "target_label"]
     search_help_text = "Who or what"
@@ -297,11 +312,11 @@ class AuditEventAdmin(ScopedAdmin):
         return format_html('<span class="tp-cell tp-change">{}</span>', "; ".join(parts)[:300] or "–")
 
     @display(description="Before")
-    def shown_before(self, event: AuditEvent) -> SafeString:
+    def shown_before(self, event: AuditEvent) -> SafeString | str:
         return _shown_json(event.before)
 
     @display(description="After")
-    def shown_after(self, event: AuditEvent) -> SafeString:
+    def shown_after(self, event: AuditEvent) -> SafeString | str:
         return _shown_json(event.after)
 
 

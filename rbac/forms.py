@@ -1,11 +1,12 @@
 """Forms for signing in, accounts, tenants and members."""
 
+import zoneinfo
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from unfold.forms import AuthenticationForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from rbac.models import Membership, Tenant, User
 
@@ -24,6 +25,9 @@ class TenantAddForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Tenant
         fields = ["name", "slug", "entra_tenant_id", "time_zone"]
+        error_messages = {
+            "entra_tenant_id": {"invalid": "This is not a GUID. Copy the tenant id from the Entra admin center."}
+        }
 
 
 class TenantChangeForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -76,3 +80,22 @@ class MemberRoleForm(forms.ModelForm):  # type: ignore[type-arg]
                 "This is the tenant's last owner. Make somebody else an owner first.", code="last_owner"
             )
         return role
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What people change about themselves."""
+
+    time_zone = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in sorted(zoneinfo.available_timezones())],
+        widget=UnfoldAdminSelectWidget(),
+        help_text="All times are shown in this zone.",
+    )
+
+    class Meta:
+        model = User
+        fields = ["first_name", "last_name", "email", "time_zone"]
+        widgets = {
+            "first_name": UnfoldAdminTextInputWidget(),
+            "last_name": UnfoldAdminTextInputWidget(),
+            "email": UnfoldAdminEmailInputWidget(),
+        }

@@ -36,6 +36,15 @@ badges.register(
         ),
     ],
 )
+badges.register(
+    "dashboard.part",
+    [
+        badges.Badge("well", "Well", "success", "check_circle", "This part answers."),
+        badges.Badge(
+            "not_well", "Not well", "danger", "error", "This part does not answer, or has not been seen lately."
+        ),
+    ],
+)
 
 
 def build(request: HttpRequest) -> dict[str, Any]:
@@ -169,7 +178,7 @@ def _chart_options(*, stacked: bool) -> str:
 
 
 def _run_row(run: OperationRun, tenants: dict[int, Tenant]) -> dict[str, Any]:
-    tenant = tenants[run.tenant_id]
+    tenant = tenants[run.tenant_id or 0]
     return {
         "run": run,
         "tenant": tenant,
@@ -265,7 +274,7 @@ def _attention(
     runs: Any, connections: list[ProviderConnection], syncs: list[dict[str, Any]], tenants: dict[int, Tenant]
 ) -> list[dict[str, Any]]:
     """What a person should look at, worst first, each with where to go."""
-    found = []
+    found: list[dict[str, Any]] = []
     now = timezone.now()
     for connection in connections:
         tenant = tenants[connection.tenant_id]
@@ -333,6 +342,11 @@ def _tenant_rows(tenants: list[Tenant], connections: list[ProviderConnection], r
         healths = {c.health for c in connections if c.tenant_id == tenant.pk and c.status != "disabled"}
         health = next((state for state in worst if state in healths), "")
         badge = badges.render("connection.health", health) if health else ""
-        row = {"tenant": tenant, "address": address_in(tenant, "admin:index"), "badge": badge, "sync": syncs.get(tenant.pk)}
+        row = {
+            "tenant": tenant,
+            "address": address_in(tenant, "admin:index"),
+            "badge": badge,
+            "sync": syncs.get(tenant.pk),
+        }
         rows.append((worst.index(health), row))
     return [row for _rank, row in sorted(rows, key=lambda pair: pair[0])]

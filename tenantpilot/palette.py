@@ -67,9 +67,7 @@ def _matching_runs(term: str) -> Q:
     return Q(type__in=[key for key, known in all_operations().items() if term.lower() in known.label.lower()])
 
 
-def _rows(
-    request: HttpRequest, site: "Site", model: type[Model], condition: Q, kind: str, icon: str
-) -> list[Result]:
+def _rows(request: HttpRequest, site: "Site", model: type[Model], condition: Q, kind: str, icon: str) -> list[Result]:
     page = site._registry.get(model)
     if page is None or not page.has_view_permission(request):
         return []

@@ -1,14 +1,21 @@
 """The console's admin site."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.urls import path
 from unfold.sites import UnfoldAdminSite
 
 from operations import views
+from rbac import views as account
 from rbac.addresses import address_in
 from tenantpilot import dashboard, palette
+from tenantpilot.health import run_checks
 
 
 class Site(UnfoldAdminSite):
@@ -19,8 +26,26 @@ class Site(UnfoldAdminSite):
         # Rights come from memberships; Django's staff flag has no meaning here.
         return bool(request.user.is_active and request.user.is_authenticated)
 
+    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+        """Every page of the console. Postgres stores no NUL, so an address that holds one is refused before any query."""
+        checked = super().admin_view(view, cacheable)
+
+        @functools.wraps(checked)
+        def without_nul(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if "%00" in request.META.get("QUERY_STRING", ""):
+                raise BadRequest("The address holds a NUL character.")
+            return checked(request, *args, **kwargs)
+
+        return without_nul
+
     def get_urls(self) -> list[Any]:
-        return [*views.addresses(self), *super().get_urls()]
+        own = [path("health/", self.admin_view(self.health), name="health")]
+        return [*own, *views.addresses(self), *account.addresses(self), *super().get_urls()]
+
+    def health(self, request: HttpRequest) -> HttpResponse:
+        """The parts of this deployment, each with what to do when it is not well."""
+        context = {**self.each_context(request), "title": "Health", "checks": run_checks()}
+        return TemplateResponse(request, "dashboard/health.html", context)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         tenant = getattr(request, "tenant", None)
@@ -33,8 +58,8 @@ class Site(UnfoldAdminSite):
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The command palette. Unfold's own caches by person and term, and would show one tenant's rows in another."""
-        term = request.GET.get("s", "").strip()[:80]
-        results = palette.find(request, self, term) if len(term) >= 2 else []
+        term = request.GET.get("s", "").strip().lstrip("#")[:80]
+        results = palette.find(request, self, term) if len(term) >= 2 or term.isdecimal() else []
         response = render(request, "shell/palette_results.html", {"results": results, "term": term})
         response["Cache-Control"] = "no-store"
         return response

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse
 
 
 def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -45,6 +46,12 @@ UNFOLD: dict[str, Any] = {
     # The palette is our own (templates/unfold/helpers/command.html): Unfold's leaks across tenants.
     "COMMAND": {"search_models": False, "show_history": False},
     "LOGIN": {"form": "rbac.forms.SignInForm", "image": lambda request: static("tenantpilot/sign-in.svg")},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Your account", "link": lambda request: reverse("admin:account")},
+            {"title": "Change password", "link": lambda request: reverse("admin:password_change")},
+        ]
+    },
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": _navigation},
     # Petrol. 600 on white and 400 on the dark ground both pass 4.5 : 1.
     "COLORS": {

@@ -17,7 +17,7 @@
   async function search(input) {
     const box = palette(), place = document.getElementById("tp-palette-results"), mine = ++asked;
     const term = input.value.trim();
-    if (term.length < 2) return;
+    if (term.length < 2 && !/^\d$/.test(term)) return;
     const answer = await fetch(`${box.dataset.address}?s=${encodeURIComponent(term)}`, { redirect: "manual" }).catch(() => null);
     if (mine !== asked) return; // a later question has been asked meanwhile
     if (answer && answer.ok) { place.innerHTML = await answer.text(); return; }
