@@ -123,9 +123,13 @@ def _sync_listing(run: RunContext, client: GraphClient, inputs: SyncInputs, list
                 _store(run, inputs.connection_id, chunk, ledgers)
         except Failure as failure:
             _write(run, inputs, ledgers, [_state_of(failure)] * len(ledgers), failure)
-            if failure.code != "not_licensed":
+            if failure.code == "not_licensed":
+                step.skip(failure.code, failure.message)
+            elif failure.code == "throttled":
+                # Graph limits each service apart: the lists of another one may still be read.
+                step.fail(failure)
+            else:
                 raise
-            step.skip(failure.code, failure.message)
             return
         states = [_close(run, inputs, ledger, since, step) for ledger in ledgers.values()]
         _write(run, inputs, ledgers, states, None)

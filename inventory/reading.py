@@ -15,7 +15,7 @@ from inventory.types.base import Child, Listing, ObjectType
 from inventory.types.facts import clean, name_of
 from operations.context import RunContext
 from operations.failures import Failure
-from providers.graph.client import BatchRequest, GraphClient
+from providers.graph.client import BatchRequest, GraphClient, GraphReply
 
 Document = dict[str, Any]
 
@@ -71,7 +71,7 @@ def read_listing(client: GraphClient, listing: Listing, *, run: RunContext, type
     pages = _pages(client, listing, run=run, types=types)
     if not listing.requests_per_object():
         for chunk, drafts in pages:
-            yield _finish(chunk, _follow_cut(client, listing, drafts))
+            yield _finish(chunk, _follow_cut(client, drafts))
         return
     yield from _join(run.map(partial(_complete, client, listing), _split(pages), workers=CHUNKS_AT_ONCE))
 
@@ -144,7 +144,7 @@ def _complete(client: GraphClient, listing: Listing, work: tuple[Chunk, list[_Dr
             jobs.append(_Job(draft, path, listing.detail.query, partial(_take_detail, draft)))
         jobs += _child_jobs(draft, draft.document, path, listing.children)
     _work_off(client, listing, jobs)
-    return _finish(chunk, _follow_cut(client, listing, drafts))
+    return _finish(chunk, _follow_cut(client, drafts))
 
 
 @dataclass(slots=True)
@@ -214,13 +214,13 @@ def _work_off(client: GraphClient, listing: Listing, jobs: list[_Job]) -> None:
                 job.draft.failure = job.draft.failure or failure
 
 
-def _follow_cut(client: GraphClient, listing: Listing, drafts: list[_Draft]) -> list[_Draft]:
+def _follow_cut(client: GraphClient, drafts: list[_Draft]) -> list[_Draft]:
     """Collections that came inside a document may be cut, with the address of the rest beside them."""
     for draft in drafts:
         for mark in [key for key in draft.document if key.endswith("@odata.nextLink")]:
             if draft.failure is None:
                 try:
-                    _append_rest(client, listing, draft.document, mark)
+                    _append_rest(client, draft.document, mark)
                 except Failure as failure:
                     if failure.fatal:
                         raise
@@ -228,11 +228,11 @@ def _follow_cut(client: GraphClient, listing: Listing, drafts: list[_Draft]) -> 
     return drafts
 
 
-def _append_rest(client: GraphClient, listing: Listing, document: Document, mark: str) -> None:
+def _append_rest(client: GraphClient, document: Document, mark: str) -> None:
     members, link = document.get(mark.removesuffix("@odata.nextLink")), document.pop(mark)
     if not isinstance(members, list) or not isinstance(link, str):
         raise Failure("response_malformed", "A cut collection has no address of its rest.")
-    for reply in client.pages(link, version=listing.version):
+    for reply in client.follow(GraphReply(200, {"@odata.nextLink": link}, b"", "")):
         members += _members(reply.body)
 
 

@@ -155,7 +155,7 @@ def _update(connection_id: int, updated: list[_Prepared]) -> None:
     names: list[str] = []
     for one in updated:
         facts = _facts(one) | {"last_seen_at": Now(), "changed_at": Now(), "connection_id": connection_id}
-        names = [name.removesuffix("_id") if name == "connection_id" else name for name in facts]
+        names = ["connection" if name == "connection_id" else name for name in facts]
         for name, value in facts.items():
             setattr(one.item, name, value)
     InventoryItem.objects.bulk_update([one.item for one in updated if one.item], names)
@@ -226,13 +226,13 @@ def mark_missing(
 
 def write_readings(run: RunContext, readings: Sequence[TypeReading]) -> None:
     """Write the ledger of one list. A later attempt of the same run replaces what an earlier one wrote."""
-    fields = [field.attname for field in TypeReading._meta.concrete_fields if not field.primary_key]
+    fields = {field.name for field in TypeReading._meta.concrete_fields} - {"id", "tenant", "run", "type"}
     with run.transaction():
         TypeReading.objects.bulk_create(
             readings,
             update_conflicts=True,
             unique_fields=["run", "type"],
-            update_fields=[name.removesuffix("_id") for name in fields if name not in ("tenant_id", "run_id", "type")],
+            update_fields=sorted(fields),
         )
 
 
