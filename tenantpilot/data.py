@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tenantpilot import roles
-from tenantpilot.servers import CannotStart, Postgres, Valkey
+from tenantpilot.servers import CannotStart, Postgres, Valkey, check_broker
 
 KEYS = ("POSTGRES_PASSWORD", "OWNER_PASSWORD", "APP_PASSWORD", "VALKEY_PASSWORD", "SECRET_KEY", "CREDENTIAL_KEYS")
 
@@ -87,7 +87,9 @@ class DataFolder:
             postgres.start()
             urls = roles.provision(postgres.admin_url, **passwords)
         redis_url = given("REDIS_URL")
-        if not redis_url:
+        if redis_url:
+            check_broker(redis_url)
+        else:
             valkey = Valkey(self.path / "valkey", password=keys["VALKEY_PASSWORD"])
             self._resources.callback(valkey.stop)
             valkey.start()

