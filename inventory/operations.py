@@ -90,7 +90,7 @@ class _Ledger:
         failure = failure or self.first_failure
         fetched, failed = sum(self.counts[name] for name in ("created", "updated", "unchanged")), self.counts["failed"]
         return TypeReading(
-            tenant_id=run.tenant_id,
+            tenant_id=store.tenant_of(run),
             run_id=run.id,
             connection_id=connection_id,
             type=self.type.key,

@@ -97,7 +97,7 @@ def store_chunk(run: RunContext, *, connection_id: int, found: Sequence["Found"]
 def _take_turn(run: RunContext) -> None:
     """Two connections of one tenant may be synced at once and meet the same object: one transaction at a time."""
     with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK | (run.tenant_id or 0)])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK | tenant_of(run)])
 
 
 def _known(prepared: Iterable[_Prepared]) -> dict[tuple[str, str], InventoryItem]:
@@ -140,7 +140,7 @@ def _facts(one: _Prepared) -> dict[str, Any]:
 def _create(run: RunContext, connection_id: int, created: list[_Prepared]) -> None:
     for one in created:
         one.item = InventoryItem(
-            tenant_id=run.tenant_id,
+            tenant_id=tenant_of(run),
             connection_id=connection_id,
             type=one.found.type.key,
             external_id=one.found.id,
@@ -167,7 +167,7 @@ def _add_versions(run: RunContext, changed: list[_Prepared]) -> None:
     contents = _store_contents(run, changed)
     versions = ItemVersion.objects.bulk_create(
         ItemVersion(
-            tenant_id=run.tenant_id,
+            tenant_id=tenant_of(run),
             item=one.item,
             content_id=content_id,
             number=one.number,
@@ -192,7 +192,7 @@ def _store_contents(run: RunContext, changed: list[_Prepared]) -> list[int]:
     new = {digest: body for digest, body in zip(hashes, bodies, strict=True) if digest not in known}
     if new:
         Content.objects.bulk_create(
-            Content(tenant_id=run.tenant_id, sha256=digest, body=zlib.compress(body), size=len(body))
+            Content(tenant_id=tenant_of(run), sha256=digest, body=zlib.compress(body), size=len(body))
             for digest, body in new.items()
         )
         known |= _content_ids(list(new))
@@ -234,6 +234,13 @@ def write_readings(run: RunContext, readings: Sequence[TypeReading]) -> None:
             unique_fields=["run", "type"],
             update_fields=sorted(fields),
         )
+
+
+def tenant_of(run: RunContext) -> int:
+    """The tenant of the run; an inventory without one would be a mistake of the code."""
+    if run.tenant_id is None:
+        raise ValueError("An inventory belongs to a tenant; this run has none.")
+    return run.tenant_id
 
 
 def database_now() -> Any:

@@ -44,6 +44,7 @@ _VOLATILE = (
     "totalLicenseCount",
 )
 _REFERENCES = (*ASSIGNED, Reference("categories.id", "mobile_app_category"), Reference("relationships.targetId", "*"))
+_DEFAULTS: dict[str, Any] = {"restore": Restore.FULL, "references": _REFERENCES}
 _NO_BINARY: dict[str, Any] = {
     "restore": Restore.METADATA_ONLY,
     "secrets": ("The package itself: Graph has it encrypted and never gives out the key",),
@@ -66,12 +67,12 @@ def _app(key: str, label: str, platform: Platform, *odata_types: str, **more: An
         category=Category.APPS,
         platform=platform,
         listing=APPS,
-        **intune("Apps"),
+        permissions=intune("Apps"),
         restore_order=60,
         odata_types=odata_types,
         volatile=_VOLATILE,
         unordered=("categories", "relationships"),
-        **{"restore": Restore.FULL, "references": _REFERENCES, **more},
+        **{**_DEFAULTS, **more},
     )
 
 

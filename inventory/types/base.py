@@ -120,13 +120,20 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Permissions:
+    """Application permissions: one of `read` is enough, the narrowest first; `write` are all needed."""
+
+    read: tuple[str, ...]
+    write: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectType:
     """One type of configuration object.
 
     `odata_types` are short names ("win32LobApp"); a type is chosen by them or by `matches`, and `fallback` takes what nothing
     else in its listing takes. `volatile` are dotted paths that change without anybody changing anything; `unordered` are names
-    of lists, at any depth, whose order means nothing. `read` and `write` are application permissions: one of `read` is
-    enough, the narrowest first; `write` are all needed. `restore_order` ascends: what others refer to comes first.
+    of lists, at any depth, whose order means nothing. `restore_order` ascends: what others refer to comes first.
     """
 
     key: str
@@ -134,8 +141,7 @@ class ObjectType:
     category: Category
     platform: Platform
     listing: Listing
-    read: tuple[str, ...]
-    write: tuple[str, ...]
+    permissions: Permissions
     restore: Restore
     restore_order: int
     odata_types: tuple[str, ...] = ()
@@ -162,13 +168,11 @@ FILTER = Reference("assignments.target.deviceAndAppManagementAssignmentFilterId"
 TAGS = Reference("roleScopeTagIds", "scope_tag")
 ASSIGNED = (GROUP, FILTER, TAGS)
 
-_INTUNE = "DeviceManagement"
 
-
-def intune(*areas: str) -> dict[str, tuple[str, ...]]:
-    """The read and write permissions of Intune `areas` ("Configuration"); each area alone lets one read or write."""
-    read = tuple(f"{_INTUNE}{area}.{kind}.All" for area in areas for kind in ("Read", "ReadWrite"))
-    return {"read": read, "write": (f"{_INTUNE}{areas[0]}.ReadWrite.All",)}
+def intune(*areas: str) -> Permissions:
+    """The permissions of Intune `areas` ("Configuration"): each lets one read, the first is asked for to write."""
+    read = tuple(f"DeviceManagement{area}.{kind}.All" for area in areas for kind in ("Read", "ReadWrite"))
+    return Permissions(read=read, write=(f"DeviceManagement{areas[0]}.ReadWrite.All",))
 
 
 def short_type(body: Body) -> str:

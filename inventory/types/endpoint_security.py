@@ -28,7 +28,7 @@ TYPES = (
         category=Category.ENDPOINT_SECURITY,
         platform=Platform.ALL,
         listing=INTENTS,
-        **intune("Configuration"),
+        permissions=intune("Configuration"),
         restore=Restore.FULL,
         restore_order=135,
         odata_types=("deviceManagementIntent",),

@@ -34,6 +34,9 @@ def _is_default(body: Body) -> bool:
     return body.get("priority") == 0 or "_Default" in str(body.get("id", ""))
 
 
+_DEFAULTS: dict[str, Any] = {"restore": Restore.FULL, "references": ASSIGNED}
+
+
 def _enrollment(key: str, label: str, platform: Platform, odata_type: str, order: int = 320, **more: Any) -> ObjectType:
     return ObjectType(
         key=key,
@@ -41,16 +44,16 @@ def _enrollment(key: str, label: str, platform: Platform, odata_type: str, order
         category=Category.ENROLLMENT,
         platform=platform,
         listing=CONFIGURATIONS,
-        **intune("Configuration", "ServiceConfig"),
+        permissions=intune("Configuration", "ServiceConfig"),
         restore_order=order,
         odata_types=(odata_type,) if odata_type else (),
         is_builtin=_is_default,
         builtin="The default of each kind always exists and is only changed",
-        **{"restore": Restore.FULL, "references": ASSIGNED, **more},
+        **{**_DEFAULTS, **more},
     )
 
 
-_ONLY_ONE = {
+_ONLY_ONE: dict[str, Any] = {
     "restore": Restore.UPDATE_ONLY,
     "limits": (
         Limit(Capability.RESTORE, "The service owns the one object: it is changed, never created", partly=True),
@@ -127,7 +130,7 @@ TYPES = (
         category=Category.ENROLLMENT,
         platform=Platform.WINDOWS,
         listing=AUTOPILOT,
-        **intune("ServiceConfig"),
+        permissions=intune("ServiceConfig"),
         restore=Restore.FULL,
         restore_order=300,
         odata_types=(

@@ -7,6 +7,7 @@ from inventory.types.base import (
     Limit,
     Listing,
     ObjectType,
+    Permissions,
     Platform,
     Reference,
     Restore,
@@ -66,8 +67,9 @@ TYPES = (
         category=Category.ENTRA,
         platform=Platform.ENTRA,
         listing=GROUPS,
-        read=("Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All"),
-        write=("Group.ReadWrite.All",),
+        permissions=Permissions(
+            read=("Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All"), write=("Group.ReadWrite.All",)
+        ),
         restore=Restore.FULL,
         restore_order=0,
         odata_types=("group",),
@@ -88,8 +90,10 @@ TYPES = (
         category=Category.ENTRA,
         platform=Platform.ENTRA,
         listing=POLICIES,
-        read=("Policy.Read.All",),
-        write=("Policy.Read.All", "Policy.ReadWrite.ConditionalAccess", "Application.Read.All"),
+        permissions=Permissions(
+            read=("Policy.Read.All",),
+            write=("Policy.Read.All", "Policy.ReadWrite.ConditionalAccess", "Application.Read.All"),
+        ),
         restore=Restore.FULL,
         restore_order=600,
         odata_types=("conditionalAccessPolicy",),
@@ -111,8 +115,9 @@ TYPES = (
         category=Category.ENTRA,
         platform=Platform.ENTRA,
         listing=LOCATIONS,
-        read=("Policy.Read.All",),
-        write=("Policy.Read.All", "Policy.ReadWrite.ConditionalAccess"),
+        permissions=Permissions(
+            read=("Policy.Read.All",), write=("Policy.Read.All", "Policy.ReadWrite.ConditionalAccess")
+        ),
         restore=Restore.FULL,
         restore_order=50,
         odata_types=(
@@ -133,8 +138,10 @@ TYPES = (
         category=Category.ENTRA,
         platform=Platform.ENTRA,
         listing=STRENGTHS,
-        read=("Policy.Read.All", "Policy.Read.AuthenticationMethod"),
-        write=("Policy.ReadWrite.ConditionalAccess", "Policy.ReadWrite.AuthenticationMethod"),
+        permissions=Permissions(
+            read=("Policy.Read.All", "Policy.Read.AuthenticationMethod"),
+            write=("Policy.ReadWrite.ConditionalAccess", "Policy.ReadWrite.AuthenticationMethod"),
+        ),
         restore=Restore.FULL,
         restore_order=45,
         odata_types=("authenticationStrengthPolicy",),

@@ -105,7 +105,7 @@ def _check_type(declared: ObjectType) -> None:
     )
     _insist(declared.listing.path.startswith("/"), declared, "the path of the listing begins with a slash")
     _insist(declared.listing.version in ("v1.0", "beta"), declared, "Graph has the versions v1.0 and beta")
-    _insist(bool(declared.read) and bool(declared.write), declared, "names no permissions")
+    _insist(bool(declared.permissions.read) and bool(declared.permissions.write), declared, "names no permissions")
     _insist((declared.is_builtin is None) == (not declared.builtin), declared, "is_builtin and builtin belong together")
     _check_children(declared, declared.listing.children)
 

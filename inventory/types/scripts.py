@@ -54,7 +54,7 @@ def _script(key: str, label: str, platform: Platform, listing: Listing, odata_ty
         category=Category.SCRIPTS,
         platform=platform,
         listing=listing,
-        **intune("Scripts", "Configuration", "ManagedDevices"),
+        permissions=intune("Scripts", "Configuration", "ManagedDevices"),
         restore=Restore.FULL,
         restore_order=180,
         odata_types=(odata_type,),

@@ -41,6 +41,9 @@ _VOLATILE = ("settingCount", "creationSource", "priorityMetaData", "settings.id"
 UNORDERED_SETTINGS = ("settings", "children", "settingDefinitions")
 
 
+_DEFAULTS: dict[str, Any] = {"secrets": (SECRET,), "category": Category.CONFIGURATION}
+
+
 def family_of(body: Body) -> str:
     template = body.get("templateReference")
     found = template.get("templateFamily") if isinstance(template, dict) else None
@@ -69,7 +72,8 @@ def _policy(key: str, label: str, platform: Platform, order: int, **more: Any) -
         volatile=_VOLATILE,
         unordered=UNORDERED_SETTINGS,
         references=(*ASSIGNED, Reference("settings", "reusable_policy_setting")),
-        **{"secrets": (SECRET,), "category": Category.CONFIGURATION, **intune("Configuration"), **more},
+        permissions=intune("Configuration"),
+        **{**_DEFAULTS, **more},
     )
 
 
@@ -125,7 +129,7 @@ TYPES = (
         category=Category.CONFIGURATION,
         platform=Platform.ALL,
         listing=REUSABLE,
-        **intune("Configuration"),
+        permissions=intune("Configuration"),
         restore=Restore.FULL,
         restore_order=70,
         odata_types=("deviceManagementReusablePolicySetting",),

@@ -30,7 +30,7 @@ def _profile(key: str, label: str, listing: Listing, odata_type: str, **more: An
         category=Category.UPDATES,
         platform=Platform.WINDOWS,
         listing=listing,
-        **intune("Configuration"),
+        permissions=intune("Configuration"),
         restore=Restore.FULL,
         restore_order=151,
         odata_types=(odata_type,),

@@ -14,7 +14,7 @@ from inventory.types import registry
 CATALOG = registry.get("settings_catalog_policy")
 COMPLIANCE = registry.get("compliance_policy")
 
-_names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
+_names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 _leaves = (
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | _names
 )

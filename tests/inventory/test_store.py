@@ -233,7 +233,7 @@ def test_a_second_reading_of_a_type_in_one_run_replaces_the_first(world: SimpleN
     def work(run: RunContext) -> None:
         for state in ("failed", "complete"):
             reading = TypeReading(
-                tenant_id=run.tenant_id,
+                tenant_id=store.tenant_of(run),
                 run_id=run.id,
                 connection=world.link,
                 type=CATALOG.key,

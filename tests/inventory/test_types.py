@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from inventory.types import registry
-from inventory.types.base import BadType, Capability, Platform
+from inventory.types.base import BadType, Capability, ObjectType, Permissions, Platform
 from inventory.types.facts import clean, modified_at, name_of, platform_of
 from operations.failures import Failure
 
 
-def _type(key: str):  # type: ignore[no-untyped-def]
+def _type(key: str) -> ObjectType:
     return registry.get(key)
 
 
@@ -20,7 +20,7 @@ def test_every_type_says_how_it_is_read_and_what_it_needs() -> None:
     assert len(types) >= 70
     for declared in types:
         assert declared.label and declared.listing.path.startswith("/")
-        assert declared.read and all(name.endswith(".All") or ".Read" in name for name in declared.read)
+        assert declared.permissions.read and all(".Read" in name for name in declared.permissions.read)
 
 
 def test_a_reference_names_a_known_type_or_one_still_to_come() -> None:
@@ -44,7 +44,7 @@ def test_a_reference_names_a_known_type_or_one_still_to_come() -> None:
         ({}, "is declared twice"),
         ({"key": "again"}, "belongs to another type"),
         ({"key": "UPPER"}, "lower snake"),
-        ({"key": "lone", "read": ()}, "no permissions"),
+        ({"key": "lone", "permissions": Permissions(read=(), write=())}, "no permissions"),
         ({"key": "lone", "builtin": "", "odata_types": ("lone",)}, "belong together"),
         ({"key": "lone", "fallback": True, "odata_types": ("lone",)}, "exactly one fallback"),
     ],
