@@ -61,6 +61,8 @@ def build(request: HttpRequest) -> dict[str, Any]:
     context = {
         "is_portfolio": getattr(request, "tenant", None) is None,
         "connections": connections,
+        "first_steps": not connections and getattr(request, "tenant", None) is not None,
+        "may_connect": request.user.has_perm("connection.manage", getattr(request, "tenant", None)),
         "health": _health(connections),
         "runs_per_day": _runs_per_day(runs),
         "active_runs": [

@@ -11,7 +11,10 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str | None]]]] = [
     ("Overview", [("Dashboard", "space_dashboard", "admin:index", None)]),
     (
         "Monitoring",
-        [("Operation runs", "history", "admin:operations_operationrun_changelist", "operations.OperationRun")],
+        [
+            ("Operation runs", "history", "admin:operations_operationrun_changelist", "operations.OperationRun"),
+            ("Health", "monitor_heart", "admin:health", None),
+        ],
     ),
     (
         "Inventory",
