@@ -71,7 +71,6 @@ def up(arguments: list[str]) -> int:
 
 def test(arguments: list[str]) -> int:
     """The tests, on servers that tests/servers.py starts."""
-    static_files.collect(ROOT)
     os.chdir(ROOT)
     # In our place: the run's own signals, exit code and terminal, and nobody in between to be killed.
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])

@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         root = Path(settings.BASE_DIR)
-        found = [problem for path in _documents(root) for problem in _problems(path, root)]
+        found = [problem for path in _documents(root) for problem in problems(path, root)]
         if found:
             raise CommandError("\n".join(found))
 
@@ -32,7 +32,8 @@ def _documents(root: Path) -> Iterator[Path]:
         yield from sorted((root / folder).rglob("*.md"))
 
 
-def _problems(path: Path, root: Path) -> Iterator[str]:
+def problems(path: Path, root: Path) -> Iterator[str]:
+    """What the document at `path` promises and `root` does not hold, one line each."""
     text = path.read_text()
     name = path.relative_to(root)
     for target in _LINK.findall(_FENCE.sub("", text)):
