@@ -57,6 +57,17 @@
   }
   document.addEventListener("DOMContentLoaded", nameParts);
 
+  // Texts in charts are drawn, not styled: they take the colour of the theme here, again at each change of it.
+  function colourCharts() {
+    if (typeof Chart === "undefined") return;
+    Chart.defaults.color = getComputedStyle(document.documentElement).getPropertyValue("--tp-muted").trim();
+    for (const chart of Object.values(Chart.instances)) chart.update("none");
+  }
+  document.addEventListener("DOMContentLoaded", () => {
+    colourCharts();
+    new MutationObserver(colourCharts).observe(document.documentElement, { attributeFilter: ["class"] });
+  });
+
   // Dialogs: Unfold opens them without a role and without moving the focus, and shows nothing when a request fails.
   document.addEventListener("htmx:afterSwap", (event) => {
     const box = document.getElementById("modal-content");
