@@ -98,6 +98,7 @@ class OperationRun(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "-id"], name="run_tenant_latest"),
             models.Index(fields=["tenant", "type", "-id"], name="run_tenant_type_latest"),
+            models.Index(fields=["tenant", "queued_at", "outcome"], name="run_per_day"),
             models.Index(fields=["tenant", "target_type", "target_id", "-id"], name="run_of_target"),
             models.Index(
                 fields=["tenant", "-id"],
