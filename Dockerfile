@@ -7,7 +7,7 @@ FROM python:3.12-slim
 RUN useradd --system --uid 10001 --user-group --no-create-home tenantpilot
 COPY --from=packages /venv /venv
 WORKDIR /app
-COPY manage.py LICENSE* ./
+COPY manage.py ./
 COPY tenantpilot tenantpilot
 COPY rbac rbac
 COPY operations operations

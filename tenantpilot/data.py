@@ -17,9 +17,12 @@ KEYS = ("POSTGRES_PASSWORD", "OWNER_PASSWORD", "APP_PASSWORD", "VALKEY_PASSWORD"
 
 
 def given(name: str) -> str:
-    """The variable `name` of the environment, or the content of the file `NAME_FILE` names; empty when neither is set."""
+    """The variable `name`, or the content of the file that `NAME_FILE` names; empty when neither is set."""
     path = os.environ.get(f"{name}_FILE")
-    return Path(path).read_text().strip() if path else os.environ.get(name, "")
+    try:
+        return Path(path).read_text().strip() if path else os.environ.get(name, "")
+    except OSError as error:
+        raise CannotStart(f"The file {path} of {name}_FILE cannot be read ({error.strerror}).") from error
 
 
 def django_environment(addresses: dict[str, str]) -> dict[str, str]:

@@ -11,7 +11,8 @@ from types import FrameType
 from typing import IO, Any
 
 _PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Looked up here: a forked child should do as little as it can.
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def spawn(
@@ -37,9 +38,9 @@ def spawn(
     def in_child() -> None:
         if prepare is not None:
             prepare()
-        if _libc is not None:
+        if _prctl is not None:
             # After `prepare`: a change of user would clear the setting.
-            _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+            _prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
             if os.getppid() != parent:
                 os._exit(1)
 

@@ -29,7 +29,7 @@ def test_writes_down_where_it_works():
 
 
 def _start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [
+    command: list[str | Path] = [
         sys.executable,
         "-m",
         "pytest",

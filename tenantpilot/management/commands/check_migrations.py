@@ -22,7 +22,7 @@ class Command(BaseCommand):
         call_command("makemigrations", check_changes=True, dry_run=True, verbosity=1, skip_checks=True)
 
 
-def is_one_line(app: str, migrations: Mapping[tuple[str, str], type[Migration]]) -> bool:
+def is_one_line(app: str, migrations: Mapping[tuple[str, str], Migration | type[Migration]]) -> bool:
     """Whether each migration of `app` but the last is followed by exactly one other."""
     own = {name: migration for (label, name), migration in migrations.items() if label == app}
     followed = [parent for migration in own.values() for label, parent in migration.dependencies if label == app]
