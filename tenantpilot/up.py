@@ -92,7 +92,7 @@ class Up:
         memory = self.folder.path / "world"
         world = self.world or (memory.read_text().strip() if memory.exists() else "small")
         memory.write_text(world)
-        choice = ["--load", world] if Path(world).is_absolute() else ["--world", world]
+        choice = ["--load", world, "--world", "small"] if Path(world).is_absolute() else ["--world", world]
         line = FirstLine()
         supervisor.start("sandbox", [*self._manage("sandbox"), "--port", str(port), *choice], first_line=line)
         return line
@@ -131,11 +131,10 @@ class Up:
         done = _digest(self.folder.migrated.read_text() + json.dumps(sandbox["tenants"]))
         path, accounts = self.folder.path / "sandbox.json", self.folder.path / "demo-accounts.json"
         stamp = self.folder.path / "demo"
-        for refused in sandbox.get("refused", []):
-            say("sandbox", "not loaded: " + ": ".join(map(str, refused)))
+        write_private(path, ready_line.text)
+        self._name_refused(sandbox.get("refused", []))
         if accounts.exists() and stamp.exists() and stamp.read_text() == done:
             return
-        write_private(path, ready_line.text)
         # Captured: it prints the accounts, which are announced once everything answers.
         command = [*self._manage("demo"), "--sandbox-file", path]
         code, said = run_to_end(command, env=supervisor.env, cwd=self.root)
@@ -143,6 +142,12 @@ class Up:
             sys.stderr.write(said)
             raise CannotStart("The demo organisation could not be made (see above).")
         stamp.write_text(done)
+
+    def _name_refused(self, refused: list[dict[str, str]]) -> None:
+        for entry in refused[:20]:
+            say("sandbox", f"not loaded: {entry['file']}: {entry['reason']}")
+        if len(refused) > 20:
+            say("sandbox", f"not loaded: {len(refused) - 20} more files, all in {self.folder.path / 'sandbox.json'}")
 
     def _wait_until_ready(self, supervisor: Supervisor, database_url: str) -> None:
         """All parts answer, and the signs of life are those of our own processes, not of an earlier run."""
