@@ -85,7 +85,8 @@ class FirstLine:
 
 
 def say(name: str, text: str) -> None:
-    """One line of the common log."""
+    """One line of the common log. Names from tenants and files reach logs, and must not steer the terminal."""
+    text = "".join(character if character.isprintable() or character == "\t" else "\ufffd" for character in text)
     sys.stdout.write(f"{datetime.now():%H:%M:%S} {name:<10}| {text}\n")
     sys.stdout.flush()
 

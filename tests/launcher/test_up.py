@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,6 +152,37 @@ def test_manage_alone_starts_servers_for_itself(launch: Launch, tmp_path: Path) 
     assert alone.wait() == 0, alone.text
     assert "0001_initial" in alone.text
     assert wait_until_gone(folder, seconds=0) == {}
+
+
+def test_a_command_that_started_the_servers_waits_for_the_one_that_borrowed_them(
+    launch: Launch, tmp_path: Path
+) -> None:
+    folder, flags = tmp_path / "data", tmp_path / "flags"
+    flags.mkdir()
+    first = launch("manage", "--data", str(folder), "shell", "-c", _touch_and_wait(flags / "first", flags / "second"))
+    while not (flags / "first").exists():
+        assert first.process.poll() is None, first.text
+        time.sleep(0.1)
+    code = _touch_and_wait(flags / "second", flags / "go on") + _PRINT_ROLE
+    second = launch("manage", "--data", str(folder), "shell", "-c", code)
+    with pytest.raises(subprocess.TimeoutExpired):
+        first.wait(3)
+    (flags / "go on").touch()
+    assert second.wait() == 0, second.text
+    assert "tenantpilot_app" in second.text
+    assert first.wait() == 0, first.text
+    assert wait_until_gone(folder, seconds=0) == {}
+
+
+def _touch_and_wait(mine: Path, other: Path) -> str:
+    return f"""
+import time
+from pathlib import Path
+Path({str(mine)!r}).touch()
+limit = time.monotonic() + 60
+while not Path({str(other)!r}).exists() and time.monotonic() < limit:
+    time.sleep(0.1)
+"""
 
 
 def test_manage_uses_the_servers_that_run(launch: Launch, running_up: tuple[Running, Path]) -> None:
