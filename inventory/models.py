@@ -84,7 +84,10 @@ class ItemVersion(TenantModel):
 
 
 class TypeReading(TenantModel):
-    """The completeness ledger: how one run read one type. `complete` alone allows saying that an object is gone."""
+    """The completeness ledger: how one run read one type.
+
+    Only a list that was read to its end (`expected` is known) allows saying that an object is gone.
+    """
 
     class State(models.TextChoices):
         COMPLETE = "complete", "Complete"

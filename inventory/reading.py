@@ -68,19 +68,18 @@ def read_listing(client: GraphClient, listing: Listing, *, run: RunContext, type
 
     Raises Failure when the list cannot be read to its end.
     """
-    pages = _pages(client, listing, run=run, types=types)
-    if not listing.requests_per_object():
-        for chunk, drafts in pages:
-            yield _finish(chunk, _follow_cut(client, drafts))
-        return
-    yield from _join(run.map(partial(_complete, client, listing), _split(pages), workers=CHUNKS_AT_ONCE))
+    rows = ROWS_AT_ONCE if listing.children or listing.detail else CHUNK
+    work = _split(_pages(client, listing, run=run, types=types), rows)
+    # Even where nothing is left to ask for, a thread of its own fetches the next page while this one is stored.
+    workers = CHUNKS_AT_ONCE if listing.children or listing.detail else 1
+    yield from _join(run.map(partial(_complete, client, listing), work, workers=workers))
 
 
 def _pages(
     client: GraphClient, listing: Listing, *, run: RunContext, types: frozenset[str]
 ) -> Iterator[tuple[Chunk, list[_Draft]]]:
     seen: set[str] = set()
-    for reply in client.pages(_address(listing.path, listing.query), version=listing.version):
+    for reply in _replies(client, listing):
         run.beat()
         chunk, drafts = Chunk(), []
         for row in _members(reply.body):
@@ -94,6 +93,18 @@ def _pages(
         yield chunk, drafts
 
 
+def _replies(client: GraphClient, listing: Listing) -> Iterator[GraphReply]:
+    try:
+        first = client.get(listing.address(), version=listing.version)
+    except Failure as failure:
+        # Expanding inline children is an attempt: not every service does it in every list.
+        if failure.code != "bad_request" or not any(child.inline for child in listing.children):
+            raise
+        first = client.get(listing.address(inline=False), version=listing.version)
+    yield first
+    yield from client.follow(first)
+
+
 def _draft(listing: Listing, row: Any) -> _Draft | Unread:
     body = row if isinstance(row, dict) else {}
     classified = registry.classify(listing, body)
@@ -104,12 +115,12 @@ def _draft(listing: Listing, row: Any) -> _Draft | Unread:
     return _Draft(classified.type, identity, body, classified.unknown)
 
 
-def _split(pages: Iterable[tuple[Chunk, list[_Draft]]]) -> Iterator[tuple[Chunk, list[_Draft]]]:
+def _split(pages: Iterable[tuple[Chunk, list[_Draft]]], rows: int) -> Iterator[tuple[Chunk, list[_Draft]]]:
     for chunk, drafts in pages:
         if not drafts:
             yield chunk, []
-        for start in range(0, len(drafts), ROWS_AT_ONCE):
-            yield (chunk if start == 0 else Chunk()), drafts[start : start + ROWS_AT_ONCE]
+        for start in range(0, len(drafts), rows):
+            yield (chunk if start == 0 else Chunk()), drafts[start : start + rows]
 
 
 def _join(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
@@ -166,7 +177,7 @@ def _child_jobs(draft: _Draft, parent: Document, path: str, children: tuple[Chil
             partial(_take_child, draft, parent, f"{path}/{child.name}", child),
         )
         for child in children
-        if child.when is None or child.when(parent)
+        if not child.is_in(parent) and (child.when is None or child.when(parent))
     ]
 
 
@@ -181,6 +192,7 @@ def _take_detail(draft: _Draft, body: Document) -> list[_Job]:
 def _take_child(draft: _Draft, parent: Document, path: str, child: Child, body: Document) -> list[_Job]:
     members = _members(body)
     parent[child.name] = members
+    parent.pop(f"{child.name}@odata.nextLink", None)
     if link := body.get("@odata.nextLink"):
         parent[f"{child.name}@odata.nextLink"] = link
     if not child.children:

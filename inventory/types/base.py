@@ -66,12 +66,24 @@ class Child:
 
     `name` is the navigation property and the key of the document; `query` is added to its address. `when` limits the
     request to objects that can have members. `children` are read for each member.
+
+    `inline`: the list is asked to expand it, and the request is made only for objects where the list came short: cut, left
+    out, or fewer members than the property `counted_by` says.
     """
 
     name: str
     query: str = ""
     when: Predicate | None = None
     children: tuple["Child", ...] = ()
+    inline: bool = False
+    counted_by: str = ""
+
+    def is_in(self, body: Body) -> bool:
+        """Whether `body` has all members, so that nothing must be asked for."""
+        members, count = body.get(self.name), body.get(self.counted_by)
+        if not self.inline or not isinstance(members, list) or f"{self.name}@odata.nextLink" in body:
+            return False
+        return not isinstance(count, int) or len(members) >= count
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,18 @@ class Listing:
 
     def requests_per_object(self) -> int:
         """Counted requests for one object beyond the list itself, children of children left out. Each counts in the quota."""
-        return (self.detail is not None) + len(self.children)
+        return (self.detail is not None) + sum(not child.inline for child in self.children)
+
+    def address(self, *, inline: bool = True) -> str:
+        """The list, with its inline children expanded or without."""
+        names = [child.name for child in self.children if child.inline and inline]
+        parts = [part for part in self.query.split("&") if part]
+        expanded = [part.removeprefix("$expand=") for part in parts if part.startswith("$expand=")]
+        expand = ",".join([*expanded, *names])
+        query = "&".join(
+            [*([f"$expand={expand}"] if expand else []), *(p for p in parts if not p.startswith("$expand="))]
+        )
+        return f"{self.path}?{query}" if query else self.path
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,11 @@ POLICIES_V2 = Listing(
     "compliance_policy_v2",
     "Compliance policies (settings catalog)",
     "/deviceManagement/compliancePolicies",
-    query="$expand=settings",
-    children=(Child("assignments"), Child("scheduledActionsForRule", "$expand=scheduledActionConfigurations")),
+    children=(
+        Child("settings", "$top=1000", inline=True, counted_by="settingCount"),
+        Child("assignments"),
+        Child("scheduledActionsForRule", "$expand=scheduledActionConfigurations"),
+    ),
 )
 MESSAGES = Listing(
     "notification_message_template",

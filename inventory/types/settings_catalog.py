@@ -22,9 +22,10 @@ POLICIES = Listing(
     "configuration_policies",
     "Configuration policies",
     "/deviceManagement/configurationPolicies",
-    # Without $top a page has 25 rows; the settings of a policy are cut after 25 just so.
-    query="$expand=assignments&$top=1000",
-    children=(Child("settings", "$top=1000"),),
+    # Without $top a page has 25 rows, and the settings of a policy are cut after 25 just so. Policies are large: a thousand
+    # of them with their settings would be a page of many megabytes.
+    query="$expand=assignments&$top=200",
+    children=(Child("settings", "$top=1000", inline=True, counted_by="settingCount"),),
 )
 REUSABLE = Listing(
     "reusable_policy_setting",
