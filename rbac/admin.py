@@ -183,7 +183,7 @@ class AccountAdmin(DjangoUserAdmin, ScopedAdmin):  # type: ignore[misc]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ["username", "email", "is_active", "is_superuser", "last_login"]
+    list_display = ["username", "email", "shown_state", "shown_kind", "last_login"]
     list_filter = ["is_active", "is_superuser"]
     search_fields = ["username", "email"]
     ordering = ["username"]
@@ -201,6 +201,24 @@ class AccountAdmin(DjangoUserAdmin, ScopedAdmin):  # type: ignore[misc]
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     )
     readonly_fields = ["last_login", "date_joined"]
+
+    @display(description="State")
+    def shown_state(self, person: User) -> SafeString:
+        return badges.render("account.state", "active" if person.is_active else "off")
+
+    @display(description="Kind")
+    def shown_kind(self, person: User) -> SafeString:
+        return badges.render("account.kind", "platform" if person.is_superuser else "person")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if "is_superuser" in form.base_fields:
+            form.base_fields["is_superuser"].label = "Platform administrator"
+            form.base_fields[
+                "is_superuser"
+            ].help_text = "Manages accounts and adds tenants. Gives no right inside a tenant."
+            form.base_fields["is_active"].help_text = "Off: cannot sign in. Accounts are switched off, never deleted."
+        return form
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return User.objects.order_by("username") if is_platform(request) else User.objects.none()

@@ -68,3 +68,23 @@ register(
         Badge("read_only", "Read-only", "default", "visibility", "Looks, and changes nothing."),
     ],
 )
+register(
+    "account.kind",
+    [
+        Badge("person", "Person", "default", "person", "Works in the tenants that gave this account a role."),
+        Badge(
+            "platform",
+            "Platform administrator",
+            "primary",
+            "admin_panel_settings",
+            "Manages accounts and tenants as well.",
+        ),
+    ],
+)
+register(
+    "account.state",
+    [
+        Badge("active", "Active", "success", "check_circle", "This account can sign in."),
+        Badge("off", "Switched off", "default", "block", "This account cannot sign in."),
+    ],
+)

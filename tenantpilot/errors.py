@@ -3,8 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-
-from rbac.services import NotPermitted
+from django.template.loader import render_to_string
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -17,9 +16,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    reason = (
-        str(exception) if isinstance(exception, NotPermitted) else "Ask an owner of the tenant for the role that does."
-    )
+    reason = str(exception) or "Ask an owner of the tenant for the role that does."
     return _answer(request, 403, "Your role does not allow this", reason)
 
 
@@ -56,10 +53,4 @@ def _answer(request: HttpRequest, status: int, title: str, advice: str) -> HttpR
         "request_id": getattr(request, "request_id", ""),
     }
     # No context processors (`request` is not passed on): an error page must not need the database.
-    return HttpResponse(_rendered(context), status=status)
-
-
-def _rendered(context: dict[str, Any]) -> str:
-    from django.template.loader import render_to_string
-
-    return render_to_string("error.html", context)
+    return HttpResponse(render_to_string("error.html", context), status=status)

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
@@ -14,6 +14,7 @@ from unfold.sites import UnfoldAdminSite
 from operations import views
 from rbac import views as account
 from rbac.addresses import address_in
+from rbac.services import NotPermitted
 from tenantpilot import dashboard, palette
 from tenantpilot.health import run_checks
 
@@ -31,12 +32,16 @@ class Site(UnfoldAdminSite):
         checked = super().admin_view(view, cacheable)
 
         @functools.wraps(checked)
-        def without_nul(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if "%00" in request.META.get("QUERY_STRING", ""):
                 raise BadRequest("The address holds a NUL character.")
-            return checked(request, *args, **kwargs)
+            try:
+                return checked(request, *args, **kwargs)
+            except NotPermitted as refusal:
+                # A service said no after the page had said yes: the role was taken away in between.
+                raise PermissionDenied(str(refusal)) from refusal
 
-        return without_nul
+        return guarded
 
     def get_urls(self) -> list[Any]:
         own = [path("health/", self.admin_view(self.health), name="health")]
@@ -53,7 +58,7 @@ class Site(UnfoldAdminSite):
         if tenant is None and len(memberships) == 1:
             # A portfolio of one is that tenant.
             return HttpResponseRedirect(address_in(memberships[0].tenant, "admin:index"))
-        shown = {"title": tenant.name if tenant else "All tenants", **dashboard.build(request), **(extra_context or {})}
+        shown = {"title": "Dashboard" if tenant else "All tenants", **dashboard.build(request), **(extra_context or {})}
         return super().index(request, shown)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

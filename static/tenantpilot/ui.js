@@ -35,6 +35,7 @@
     ["[x-ref^=rowDropdown]", "Actions of this row"],
     ["#nav-sidebar [x-data*=openUserLinks] > div.cursor-pointer", "Account menu"],
     ["[x-ref^=actionDropdown] > a:not([href])", ""],
+    ["a.cursor-pointer.block:not([href])", "Choose light or dark"],
   ];
   function makeButtons(within) {
     for (const [selector, label] of MADE_BUTTONS) {
@@ -50,6 +51,7 @@
 
   function nameParts() {
     makeButtons(document);
+    document.getElementById("searchbar-submit")?.setAttribute("aria-label", "Search this list");
     for (const canvas of document.querySelectorAll("canvas[data-label]")) {
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", canvas.dataset.label);

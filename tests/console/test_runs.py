@@ -12,6 +12,7 @@ from django.utils import timezone
 from operations.models import OperationRun
 from rbac.models import Membership, Tenant
 from rbac.scope import scope
+from rbac.scoped_admin import CappedPaginator
 from tests.console.conftest import make_active, make_items, make_runs
 from tests.operations import sample
 
@@ -276,3 +277,14 @@ def test_nobody_adds_changes_or_deletes_a_run(cast: SimpleNamespace, contoso: Te
     assert client.post(f"{RUNS}{run.pk}/delete/", {"post": "yes"}).status_code == 403
     with scope(contoso.pk):
         assert OperationRun.objects.get(pk=run.pk).outcome == "succeeded"
+
+
+def test_a_list_that_is_longer_than_its_count_says_so(
+    cast: SimpleNamespace, contoso: Tenant, page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CON-07: counts stop at a limit, and a limit is not the truth."""
+    monkeypatch.setattr(CappedPaginator, "cap", 5)
+    make_runs(contoso, 5)
+    assert "5 operation runs" in page(cast.owner, RUNS)
+    make_runs(contoso, 2)
+    assert "More than 5 operation runs" in page(cast.owner, RUNS)
