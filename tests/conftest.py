@@ -4,6 +4,7 @@ The suite connects as the serving role: as a role that passes the walls it would
 made, migrated and emptied by the owner.
 """
 
+import copy
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,9 @@ from django.core.management.commands import flush
 from django.db import connections
 from django.test import Client
 
+from providers.sandbox.generate import build_world
+from providers.sandbox.server import Sandbox
+from providers.sandbox.world import SandboxTenant
 from rbac.models import Membership, Tenant, User
 
 PASSWORD = "correct-horse-battery"  # noqa: S105
@@ -124,3 +128,30 @@ def sign_in() -> Any:
         return client
 
     return make
+
+
+@pytest.fixture(scope="session")
+def _sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox(build_world("small"))
+    sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def sandbox(_sandbox: Sandbox, settings: Any) -> Iterator[Sandbox]:
+    """A Graph sandbox with the small world, as it was made: changes and faults end with the test."""
+    settings.SANDBOX_URL = _sandbox.base_url
+    _sandbox.app.throttle.enabled = False
+    kept = copy.deepcopy(_sandbox.world.tenants)
+    yield _sandbox
+    _sandbox.app.faults.clear()
+    _sandbox.app.throttle.enabled = True
+    _sandbox.app.throttle.reset()
+    _sandbox.world.tenants[:] = kept
+
+
+@pytest.fixture
+def sandbox_tenant(sandbox: Sandbox) -> SandboxTenant:
+    """Contoso as the sandbox has it."""
+    return sandbox.world.tenants[0]
