@@ -108,6 +108,8 @@ class Listing:
     version: str = "beta"
     detail: Detail | None = None
     children: tuple[Child, ...] = ()
+    # Graph allows about one request per second here: begun first, because it mostly waits.
+    paced: bool = False
 
     def requests_per_object(self) -> int:
         """Counted requests for one object beyond the list itself, children of children left out. Each counts in the quota."""

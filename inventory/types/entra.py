@@ -21,6 +21,7 @@ POLICIES = Listing(
     "/identity/conditionalAccess/policies",
     query="$top=999",
     version="v1.0",
+    paced=True,
 )
 LOCATIONS = Listing(
     "named_location",
@@ -28,6 +29,7 @@ LOCATIONS = Listing(
     "/identity/conditionalAccess/namedLocations",
     query="$top=999",
     version="v1.0",
+    paced=True,
 )
 STRENGTHS = Listing(
     "authentication_strength_policy",

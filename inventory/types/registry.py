@@ -156,13 +156,13 @@ def types_of(listing: Listing) -> list[ObjectType]:
 
 
 def listings(keys: Iterable[str] = ()) -> list[Listing]:
-    """The lists to read for the types `keys`, or all; those with requests for each object first, since they take longest.
+    """The lists to read for the types `keys`, or all; those that take longest first.
 
     Raises Failure("invalid_inputs") for an unknown key.
     """
     wanted = {get(key).listing.key for key in keys} or set(_table.listings)
     found = [listing for key, listing in _table.listings.items() if key in wanted]
-    return sorted(found, key=lambda listing: -listing.requests_per_object())
+    return sorted(found, key=lambda listing: (not listing.paced, -listing.requests_per_object()))
 
 
 def classify(listing: Listing, body: Body) -> Classified:
