@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from providers.operations import connection_is_usable
-from providers.services import open_client
-
 from inventory import store
 from inventory.models import TypeReading
 from inventory.reading import Chunk, Unread, read_listing
@@ -16,8 +13,9 @@ from inventory.types.base import Listing, ObjectType
 from operations.context import RunContext, Step
 from operations.failures import Failure, FailureCode, register_codes
 from operations.registry import Reason, operation
+from operations.schedule import register_schedule
 from providers.graph.client import GraphClient
-from providers.models import ProviderConnection
+from providers.operations import connection_is_usable, using
 
 # Lists are mostly waiting; more threads than this would only queue for the interpreter and the tenant's quota.
 LISTINGS_AT_ONCE = 6
@@ -63,10 +61,9 @@ def types_are_known(inputs: SyncInputs) -> Reason | None:
 )
 def sync_inventory(run: RunContext, inputs: SyncInputs) -> None:
     """Read the configuration of a tenant completely and store what changed."""
-    connection = ProviderConnection.objects.get(pk=inputs.connection_id)
     listings = registry.listings(inputs.types)
     run.expect(len(listings))
-    with open_client(connection) as client:
+    with using(inputs.connection_id) as (_connection, client):
         sync = partial(_sync_listing, run, client, inputs)
         for _done in run.map(sync, listings, workers=min(LISTINGS_AT_ONCE, len(listings))):
             run.beat()
@@ -208,3 +205,8 @@ def _write(
         for ledger, state in zip(ledgers.values(), states, strict=True)
     ]
     store.write_readings(run, readings)
+
+
+register_schedule(
+    "inventory.sync", every=timedelta(days=1), targets=lambda: (SyncInputs(**target) for target in usable_connections())
+)

@@ -23,7 +23,7 @@ Document = dict[str, Any]
 ROWS_AT_ONCE = 20
 CHUNKS_AT_ONCE = 4
 # Objects handed on together: one transaction of the store.
-CHUNK = 400
+CHUNK = 200
 
 
 @dataclass(frozen=True, slots=True)

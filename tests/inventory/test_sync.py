@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 import pytest
 from django.core.management import call_command
-from providers.services import create_connection, set_credential
 
 from inventory import store
 from inventory.models import InventoryItem, ItemVersion, TypeReading
@@ -22,6 +21,7 @@ from providers.models import ProviderConnection
 from providers.sandbox.load import empty_tenant
 from providers.sandbox.server import Sandbox
 from providers.sandbox.world import Collection, SandboxTenant, World
+from providers.services import create_connection, set_credential
 from rbac.models import Tenant
 from rbac.scope import scope
 
@@ -259,18 +259,24 @@ def test_an_object_whose_children_fail_is_a_failed_item_and_stays_as_it_was(
     assert (reading.state, reading.expected, reading.fetched, reading.failed) == ("partial", 2, 1, 1)
 
 
-def test_a_missing_permission_is_a_failure_and_not_an_empty_type(bench: Bench) -> None:
+def test_a_missing_permission_is_a_failure_and_not_an_empty_type(bench: Bench, fault: Callable[..., None]) -> None:
     """INV-13"""
     bench.put(FILTERS, {"id": "f1", "displayName": "Filter"})
     bench.sync("assignment_filter")
-    bench.world.apps["full"].permissions -= {
-        "DeviceManagementConfiguration.Read.All",
-        "DeviceManagementConfiguration.ReadWrite.All",
-    }
+    fault("permission_removed", FILTERS)
     run = bench.sync("assignment_filter", "scope_tag")
-    assert bench.failures(run)["assignment_filter"] == ("failed", "permission_missing")
+    assert run.outcome == "partially_succeeded"
+    assert bench.failures(run) == {"assignment_filter": ("failed", "permission_missing")}
     assert bench.reading("assignment_filter", run).state == "not_permitted"
     assert bench.items("assignment_filter")["f1"].state == "present"
+
+
+def test_an_app_without_any_permission_reads_nothing_and_says_so_for_each_type(bench: Bench) -> None:
+    """INV-13"""
+    bench.world.apps["full"].permissions.clear()
+    run = bench.sync("assignment_filter", "entra_group", "conditional_access_policy")
+    assert run.outcome == "failed" and run.created == 0
+    assert set(bench.failures(run).values()) == {("failed", "permission_missing")}
 
 
 def test_a_shrunken_type_is_held_back_and_can_be_accepted(bench: Bench) -> None:
