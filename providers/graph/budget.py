@@ -60,6 +60,11 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local rest = redis.call('PTTL', KEYS[2])
 if rest > 0 then return rest end
 local window = tonumber(ARGV[2])
+if tonumber(ARGV[1]) == 1 then
+  -- One at a time: a weighted window would let only every second one be used.
+  if redis.call('SET', KEYS[1], 1, 'NX', 'PX', window) then return 0 end
+  return math.max(20, redis.call('PTTL', KEYS[1]))
+end
 local slot = math.floor(now / window)
 local current = KEYS[1] .. ':' .. slot
 local before = tonumber(redis.call('GET', KEYS[1] .. ':' .. (slot - 1)) or '0')
