@@ -15,7 +15,7 @@ from operations.failures import Failure, FailureCode, register_codes
 from operations.registry import Reason, operation
 from operations.schedule import register_schedule
 from providers.graph.client import GraphClient
-from providers.operations import connection_is_usable, using
+from providers.operations import connection_is_usable, usable_connections, using
 
 # Lists are mostly waiting; more threads than this would only queue for the interpreter and the tenant's quota.
 LISTINGS_AT_ONCE = 6

@@ -3,3 +3,7 @@ from django.apps import AppConfig
 
 class ProvidersConfig(AppConfig):
     name = "providers"
+    verbose_name = "Connections"
+
+    def ready(self) -> None:
+        from providers import badges, operations  # noqa: F401  (declare themselves)

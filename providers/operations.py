@@ -1,0 +1,127 @@
+"""Background work on a connection: checking it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from operations.context import RunContext
+from operations.failures import Failure, FailureCode, register_codes
+from operations.registry import Reason, operation
+from operations.schedule import register_schedule
+from providers import services
+from providers.models import ProviderConnection
+from providers.permissions import missing
+
+Health = ProviderConnection.Health
+
+register_codes(
+    FailureCode(
+        "wrong_tenant",
+        "The app signs in to another tenant than the connection names.",
+        "Correct the Entra tenant id of the connection.",
+        fatal=True,
+    ),
+)
+
+
+class UsesConnection(Protocol):
+    """Inputs of an operation that works through a connection."""
+
+    @property
+    def connection_id(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class CheckInputs:
+    connection_id: int
+
+
+def connection_is_usable(inputs: UsesConnection) -> Reason | None:
+    """For `needs=`: the connection exists, is enabled, has a valid credential, and its last check did not fail."""
+    return services.find_reason(inputs.connection_id)
+
+
+def connection_can_be_checked(inputs: UsesConnection) -> Reason | None:
+    """For `needs=`: as above, but a failed connection may be tried again."""
+    return services.find_reason(inputs.connection_id, to_check=True)
+
+
+@contextmanager
+def using(connection_id: int) -> Iterator[tuple[ProviderConnection, Any]]:
+    """The connection and its Graph client; a failure that tells about the connection marks it on the way out.
+
+    Raises Failure("connection_missing") when somebody deleted the connection since the start.
+    """
+    connection = ProviderConnection.objects.filter(pk=connection_id).first()
+    if connection is None:
+        raise Failure("connection_missing")
+    try:
+        with services.open_client(connection) as client:
+            yield connection, client
+    except Failure as failure:
+        services.mark_failed(connection_id, failure)
+        raise
+
+
+@operation(
+    "connection.check",
+    label="Connection check",
+    inputs=CheckInputs,
+    capability="connection.check",
+    slot=lambda inputs: f"check:{inputs.connection_id}",
+    needs=[connection_can_be_checked],
+    soft_limit=timedelta(minutes=5),
+)
+def check_connection(run: RunContext, inputs: CheckInputs) -> None:
+    """Sign in, read the organization and compare the granted permissions with the needed ones."""
+    with using(inputs.connection_id) as (connection, client):
+        run.expect(3)
+        with run.step("sign_in", "Sign in"):
+            # A token of before would not show a permission granted, or a consent withdrawn, since then.
+            client.renew_token()
+            granted = sorted(client.granted_permissions())
+        with run.step("organization", "Organization") as step:
+            _check_organization(connection, client)
+            step.ref = str(connection.entra_tenant_id)
+        lacking = missing(granted)
+        for permission in lacking:
+            with run.step(f"permission:{permission.name}", permission.name) as step:
+                step.fail(Failure("permission_missing", f"{permission.name}. {permission.without}"))
+        if not lacking:
+            with run.step("permissions", "Permissions") as step:
+                step.ref = f"{len(granted)} granted"
+        run.beat()
+        services.mark_checked(connection.pk, granted=granted, health=Health.DEGRADED if lacking else Health.HEALTHY)
+
+
+def _check_organization(connection: ProviderConnection, client: Any) -> None:
+    reply = client.get("/organization", params={"$select": "id,displayName"})
+    ids = {str(member.get("id", "")).lower() for member in reply.values if isinstance(member, dict)}
+    if str(connection.entra_tenant_id) not in ids:
+        named = ", ".join(sorted(filter(_is_guid, ids))) or "none"
+        raise Failure("wrong_tenant", f"It signed in to {named}.", graph_request_id=reply.request_id)
+
+
+def _is_guid(text: str) -> bool:
+    try:
+        return bool(UUID(text))
+    except ValueError:
+        return False
+
+
+def usable_connections() -> Iterator[dict[str, int]]:
+    """Inputs for schedules: every enabled connection of the tenant in scope that has a credential."""
+    rows = ProviderConnection.objects.exclude(status=ProviderConnection.Status.DISABLED).filter(
+        credential__isnull=False
+    )
+    yield from ({"connection_id": pk} for pk in rows.values_list("pk", flat=True))
+
+
+register_schedule(
+    "connection.check",
+    every=timedelta(days=1),
+    targets=lambda: (CheckInputs(**target) for target in usable_connections()),
+)
