@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Callable
 
-from django.contrib.admin import ModelAdmin
+from django.contrib.admin import ModelAdmin, site
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, connections
 from django.http import HttpRequest
@@ -15,7 +15,6 @@ from benchmarks.report import Report, interleave, paired_ratio, percentile
 from operations.models import OperationRun
 from rbac.models import Tenant, User
 from rbac.scope import scope
-from tenantpilot.site import site
 
 COLUMNS = ["id", "type", "status", "outcome", "initiator_name", "queued_at", "completed_at"]
 ROUNDS = 30

@@ -305,9 +305,9 @@ def _attention(
                 else f"The credential expires in {days} days. Replace it before it does."
             )
             found.append({**entry, "rank": 0 if days < 0 else 2, "badge": _expiry_badge(days), "detail": detail})
-    # The latest by number, then by day: asking for the day in SQL would read every old failure to find that none is new.
-    latest = runs.filter(outcome__in=["failed", "partially_succeeded", "blocked"]).order_by("-id")[:SHOWN]
-    for run in (run for run in latest if run.queued_at >= now - timedelta(days=7)):
+    bad = ["failed", "partially_succeeded", "blocked"]
+    recent = runs.filter(outcome__in=bad, queued_at__gte=now - timedelta(days=7)).order_by("-queued_at")
+    for run in recent[:SHOWN]:
         row = _run_row(run, tenants)
         found.append(
             {

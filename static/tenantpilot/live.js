@@ -67,14 +67,14 @@
     for (const place of document.querySelectorAll("[data-unread]")) {
       place.textContent = count >= 100 ? "99+" : String(count);
       place.hidden = !count;
-      place.closest("summary")?.setAttribute("aria-label", `Notifications, ${count} unread`);
+      place.closest("button")?.setAttribute("aria-label", `Notifications, ${count} unread`);
     }
   }
 
   document.addEventListener("visibilitychange", () => schedule(200));
   document.addEventListener("DOMContentLoaded", () => schedule(EVERY));
   document.addEventListener("htmx:afterSwap", () => {
-    const told = document.querySelector("#tp-bell-panel [data-unread-count], #tp-bell-panel[data-unread-count]");
+    const told = document.querySelector("#bell-panel [data-unread-count]");
     if (told) showUnread(Number(told.dataset.unreadCount));
   });
 })();

@@ -2,21 +2,21 @@
 (() => {
   "use strict";
 
-  const closeMenus = (except) => {
-    for (const menu of document.querySelectorAll("details.tp-menu[open]")) if (menu !== except) menu.open = false;
-  };
+  // Menus are native popovers: they close by themselves, and only need their place below the button that opens them.
+  document.addEventListener("beforetoggle", (event) => {
+    const button = event.newState === "open" && document.querySelector(`[popovertarget="${event.target.id}"]`);
+    if (!button) return;
+    const at = button.getBoundingClientRect();
+    event.target.style.top = `${at.bottom + 6}px`;
+    event.target.style.right = `${Math.max(16, document.documentElement.clientWidth - at.right)}px`;
+  }, true);
 
   document.addEventListener("click", (event) => {
-    closeMenus(event.target.closest("details.tp-menu"));
     const dismiss = event.target.closest("[data-dismiss]");
     if (dismiss) dismiss.closest("li").remove();
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      const open = document.querySelector("details.tp-menu[open]");
-      if (open) { open.open = false; open.querySelector("summary").focus(); }
-    }
     // Unfold's own triggers are not buttons: they get their role below, and Enter and Space here.
     if ((event.key === "Enter" || event.key === " ") && event.target.matches("[data-made-button]")) {
       event.preventDefault();
