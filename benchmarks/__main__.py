@@ -14,7 +14,9 @@ NAMES = ("pages", "starts", "sync")
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join(NAMES)}; all when none is given")
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the sizes: shows that it runs, not how fast")
+    parser.add_argument(
+        "--quick", action="store_true", help="a twentieth of the sizes: shows that it runs, not how fast"
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder for the JSON files")
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(NAMES):

@@ -43,7 +43,11 @@ def throw_away_database() -> Iterator[None]:
 def make_tenant(slug: str = "contoso") -> tuple[Tenant, User]:
     owner = User.objects.create_user("owner", password=None, is_active=True)
     tenant = create_tenant(
-        actor=SYSTEM, name=slug.title(), slug=slug, entra_tenant_id=UUID("11111111-2222-4333-8444-555555555555"), owner=owner
+        actor=SYSTEM,
+        name=slug.title(),
+        slug=slug,
+        entra_tenant_id=UUID("11111111-2222-4333-8444-555555555555"),
+        owner=owner,
     )
     return tenant, owner
 

@@ -45,7 +45,9 @@ def run(*, quick: bool) -> Report:
         first, stock = _first_page(tenant, owner)
         taken, peer = interleave(ROUNDS, first, stock)
         label = f"run list, first page, {count:,} runs"
-        row = report.add("P8", f"{label}, p95", percentile(taken, 0.95), percentile(peer, 0.95), ratio=paired_ratio(taken, peer))
+        row = report.add(
+            "P8", f"{label}, p95", percentile(taken, 0.95), percentile(peer, 0.95), ratio=paired_ratio(taken, peer)
+        )
         report.details[label] = {"ours_p50": statistics.median(taken), "stock_p50": statistics.median(peer)}
         if count == small:
             ours_small = percentile(taken, 0.95)
@@ -109,7 +111,13 @@ def _deep_page(report: Report, tenant: Tenant, owner: User, count: int) -> None:
             raise RuntimeError(f"row {target} was not found")
 
     taken, peer = interleave(10, ours, _stock(tenant, owner, f"?p={page}"))
-    row = report.add("P9", f"row {int(count * 0.9):,}", statistics.median(taken), statistics.median(peer), ratio=paired_ratio(taken, peer))
+    row = report.add(
+        "P9",
+        f"row {int(count * 0.9):,}",
+        statistics.median(taken),
+        statistics.median(peer),
+        ratio=paired_ratio(taken, peer),
+    )
     row.floor, row.met, row.note = "≥ 8×", (row.ratio or 0) >= 8, "by its number against its page"
 
 
@@ -126,7 +134,11 @@ def _queries(report: Report, tenant: Tenant, owner: User) -> None:
     for label, address in pages.items():
         with CaptureQueriesContext(connection) as queries:
             client.get(address, secure=True)
-        counted = [q for q in queries if not q["sql"].startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "SELECT set_config"))]
+        counted = [
+            q
+            for q in queries
+            if not q["sql"].startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "SELECT set_config"))
+        ]
         report.add("P10", f"queries of {label}", len(counted), unit="queries", floor="≤ 10", met=len(counted) <= 10)
 
 

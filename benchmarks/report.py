@@ -40,7 +40,11 @@ class Report:
         return row
 
     def write(self, path: Path) -> None:
-        machine = {"python": platform.python_version(), "cores": os.cpu_count(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        machine = {
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
         path.write_text(json.dumps({"name": self.name, "machine": machine, **asdict(self)}, indent=2) + "\n")
 
     def table(self) -> str:
@@ -52,7 +56,9 @@ class Report:
             met = {True: "yes", False: "NO", None: ""}[row.met]
             lines.append((row.goal, row.what, f"{row.ours:g} {row.unit}", peer, ratio, row.floor, met, row.note))
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+        shown = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        ]
         return "\n".join([f"== {self.name}", *shown, ""])
 
 

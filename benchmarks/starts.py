@@ -35,11 +35,16 @@ def run(*, quick: bool) -> Report:
             actor=owner, tenant=tenant, display_name="Bench", cloud="global",
             entra_tenant_id=str(tenant.entra_tenant_id), client_id="99999999-2222-4333-8444-555555555555",
         )  # fmt: skip
-        set_credential(connection, actor=owner, secret="bench-" * 6)  # noqa: S106
+        set_credential(connection, actor=owner, secret="bench-" * 6)
         ProviderConnection.objects.filter(pk=connection.pk).update(status="connected")
     with tempfile.TemporaryDirectory() as folder, _own_broker(Path(folder)) as broker:
         answering = _starts(tenant, owner, connection, 10 if quick else 60)
-        report.add("P14", "start of a run, broker answers, p95", percentile(answering, 0.95), note=f"p50 {statistics.median(answering):.1f} ms")
+        report.add(
+            "P14",
+            "start of a run, broker answers, p95",
+            percentile(answering, 0.95),
+            note=f"p50 {statistics.median(answering):.1f} ms",
+        )
         pid = redis.Redis.from_url(broker.url).info()["process_id"]
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -108,4 +113,6 @@ def _dead_worker(report: Report, tenant: Tenant, owner: User, connection: Provid
             sweep()
     seconds = time.perf_counter() - began
     note = f"lease {settings.RUN_LEASE_SECONDS} s, sweep every {settings.RUN_SWEEP_SECONDS} s"
-    report.add("P15", "dead worker → its run has ended", seconds, unit="s", floor="≤ 90 s", met=seconds <= 90, note=note)
+    report.add(
+        "P15", "dead worker → its run has ended", seconds, unit="s", floor="≤ 90 s", met=seconds <= 90, note=note
+    )

@@ -46,7 +46,9 @@ def run(*, quick: bool) -> Report:
     return report
 
 
-def _compare(report: Report, peer: Path, slug: str, objects: int, latency: float, goal: str, floor: float, pairs: int) -> None:
+def _compare(
+    report: Report, peer: Path, slug: str, objects: int, latency: float, goal: str, floor: float, pairs: int
+) -> None:
     with tempfile.TemporaryDirectory() as scratch, _sandbox(Path(scratch), objects, latency) as ready:
         ours: list[Taken] = []
         theirs: list[Taken] = []
@@ -56,9 +58,14 @@ def _compare(report: Report, peer: Path, slug: str, objects: int, latency: float
     label = f"{objects:,} objects, {latency * 1000:.0f} ms"
     repeated = ours[1:] or ours
     ratios = [b.wall / a.wall for a, b in zip(ours, theirs, strict=True)]
-    row = report.add(goal, f"sync, {label}", _median(ours, "wall"), _median(theirs, "wall"), unit="s", floor=f"≥ {floor:g}×")
+    row = report.add(
+        goal, f"sync, {label}", _median(ours, "wall"), _median(theirs, "wall"), unit="s", floor=f"≥ {floor:g}×"
+    )
     row.ratio = round(statistics.median(ratios), 2)
-    row.met, row.note = row.ratio >= floor, f"first {ours[0].wall:.2f} s; {ours[-1].requests} requests against {theirs[-1].requests}"
+    row.met, row.note = (
+        row.ratio >= floor,
+        f"first {ours[0].wall:.2f} s; {ours[-1].requests} requests against {theirs[-1].requests}",
+    )
     cpu = report.add(
         "P5", f"CPU per object, {label}", _median(repeated, "cpu") / objects * 1000, _median(theirs, "cpu") / objects * 1000,
         floor="≥ 4× less",
@@ -106,16 +113,26 @@ def _policy(number: int) -> dict[str, Any]:
                 "@odata.type": kind,
                 "settingDefinitionId": f"device_vendor_msft_policy_config_bench_setting{index}",
                 "settingInstanceTemplateReference": None,
-                "simpleSettingValue": {"@odata.type": value, "settingValueTemplateReference": None, "value": number + index},
+                "simpleSettingValue": {
+                    "@odata.type": value,
+                    "settingValueTemplateReference": None,
+                    "value": number + index,
+                },
             },
         }
         for index in range(12)
     ]
     targets = [
         {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"},
-        {"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": str(uuid.uuid5(uuid.NAMESPACE_OID, str(number % 40)))},
+        {
+            "@odata.type": "#microsoft.graph.groupAssignmentTarget",
+            "groupId": str(uuid.uuid5(uuid.NAMESPACE_OID, str(number % 40))),
+        },
     ]
-    filterless = {"deviceAndAppManagementAssignmentFilterId": None, "deviceAndAppManagementAssignmentFilterType": "none"}
+    filterless = {
+        "deviceAndAppManagementAssignmentFilterId": None,
+        "deviceAndAppManagementAssignmentFilterType": "none",
+    }
     return {
         "@odata.context": "https://graph.microsoft.com/beta/$metadata#deviceManagement/configurationPolicies/$entity",
         "@odata.type": "#microsoft.graph.deviceManagementConfigurationPolicy",
@@ -130,7 +147,12 @@ def _policy(number: int) -> dict[str, Any]:
         "creationSource": None,
         "roleScopeTagIds": ["0"],
         "isAssigned": True,
-        "templateReference": {"templateId": "", "templateFamily": "none", "templateDisplayName": None, "templateDisplayVersion": None},
+        "templateReference": {
+            "templateId": "",
+            "templateFamily": "none",
+            "templateDisplayName": None,
+            "templateDisplayVersion": None,
+        },
         "priorityMetaData": None,
         "settings": settings,
         "assignments": [
@@ -144,7 +166,17 @@ def _policy(number: int) -> dict[str, Any]:
 def _sandbox(scratch: Path, objects: int, latency: float) -> Iterator[dict[str, Any]]:
     """The sandbox in a process of its own; every Graph answer takes `latency` seconds longer."""
     write_policies(scratch / "export", objects)
-    command = [sys.executable, "manage.py", "sandbox", "--port", "0", "--load", scratch / "export", "--log", scratch / "requests"]
+    command = [
+        sys.executable,
+        "manage.py",
+        "sandbox",
+        "--port",
+        "0",
+        "--load",
+        scratch / "export",
+        "--log",
+        scratch / "requests",
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -168,7 +200,9 @@ def _ours(ready: dict[str, Any], slug: str, objects: int, *, first: bool) -> Tak
     before = _count(ready)
     taken = _measure([sys.executable, "-m", "benchmarks.sync_once"], environment)
     with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM inventory_inventoryitem WHERE type = 'settings_catalog_policy' AND state = 'present'")
+        cursor.execute(
+            "SELECT count(*) FROM inventory_inventoryitem WHERE type = 'settings_catalog_policy' AND state = 'present'"
+        )
         found = cursor.fetchone()[0]
     if found != objects:
         raise RuntimeError(f"TenantPilot stored {found} of {objects} objects: the comparison is void.")
@@ -188,7 +222,9 @@ def _theirs(ready: dict[str, Any], peer: Path, scratch: Path, objects: int) -> T
         "CLIENT_SECRET": tenant["apps"]["full"]["client_secret"],
     }
     before = _count(ready)
-    taken = _measure([str(peer), "benchmarks/peers/intunecd.py", "-m", "1", "-p", str(folder), "--append-id"], environment)
+    taken = _measure(
+        [str(peer), "benchmarks/peers/intunecd.py", "-m", "1", "-p", str(folder), "--append-id"], environment
+    )
     found = len(list((folder / "Settings Catalog").glob("*.json")))
     if found != objects:
         raise RuntimeError(f"IntuneCD stored {found} of {objects} objects: the comparison is void.")

@@ -9,7 +9,7 @@ from inventory.store import database_now, tenant_of
 from operations.context import RunContext
 from operations.registry import operation
 from operations.schedule import register_schedule
-from providers.operations import connection_is_usable, usable_connections, using
+from providers.operations import connection_is_usable, usable_connection_ids, using
 
 _PLATFORMS = {
     "windows": "Windows",
@@ -79,5 +79,5 @@ def _store(run: RunContext, connection_id: int, counted: Counter[tuple[str, str]
 register_schedule(
     "compliance.snapshot",
     every=timedelta(days=1),
-    targets=lambda: (SnapshotInputs(**target) for target in usable_connections()),
+    targets=lambda: (SnapshotInputs(connection_id=pk) for pk in usable_connection_ids()),
 )

@@ -15,7 +15,7 @@ from operations.failures import Failure, FailureCode, register_codes
 from operations.registry import Reason, operation
 from operations.schedule import register_schedule
 from providers.graph.client import GraphClient
-from providers.operations import connection_is_usable, usable_connections, using
+from providers.operations import connection_is_usable, usable_connection_ids, using
 
 # Lists are mostly waiting; more threads than this would only queue for the interpreter and the tenant's quota.
 LISTINGS_AT_ONCE = 6
@@ -208,5 +208,7 @@ def _write(
 
 
 register_schedule(
-    "inventory.sync", every=timedelta(days=1), targets=lambda: (SyncInputs(**target) for target in usable_connections())
+    "inventory.sync",
+    every=timedelta(days=1),
+    targets=lambda: (SyncInputs(connection_id=pk) for pk in usable_connection_ids()),
 )

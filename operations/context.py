@@ -4,7 +4,7 @@ import contextvars
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -77,7 +77,9 @@ class Step:
             return not error.fatal
         if error is None:
             self._run.record(self)
-        elif isinstance(error, Exception) and not isinstance(error, (RunLost, RunCancelled, RunTimedOut, WorkerStopping)):
+        elif isinstance(error, Exception) and not isinstance(
+            error, (RunLost, RunCancelled, RunTimedOut, WorkerStopping)
+        ):
             self.fail(Failure("internal_error"))
             self._run.record(self)
         return False
@@ -110,10 +112,15 @@ class RunContext:
         return Step(self, key, label)
 
     def each(
-        self, items: Iterable[Any], *, key: Callable[[Any], str], label: Callable[[Any], str] = str, total: int | None = None
+        self,
+        items: Iterable[Any],
+        *,
+        key: Callable[[Any], str],
+        label: Callable[[Any], str] = str,
+        total: int | None = None,
     ) -> Iterator[tuple[Step, Any]]:
         """Yield `(step, item)` for each item, beating between them. Sized collections announce their total."""
-        if total is None and hasattr(items, "__len__"):
+        if total is None and isinstance(items, Sized):
             total = len(items)
         if total is not None:
             self.expect(total)
@@ -191,9 +198,9 @@ class RunContext:
     def _renew(self) -> bool:
         with self._lock:
             self._tally()
-            values = [self.counters[name] for name in COUNTERS]
+            values: list[Any] = [self.counters[name] for name in COUNTERS]
         with connection.cursor() as cursor:
-            cursor.execute(_RENEW, [self._lease, *values, self.id, self.attempt])
+            cursor.execute(_RENEW, [self._lease, *values, self.id, self.attempt])  # type: ignore[list-item]
             row = cursor.fetchone()
         if row is None:
             raise RunLost
@@ -265,13 +272,15 @@ class RunContext:
                     if item is done:
                         break
                     put((function(item), None))
-            except BaseException as error:  # noqa: BLE001  (carried to the run's own thread and raised there)
+            except BaseException as error:
                 put((None, error))
             finally:
                 put(done)
                 connection.close()
 
-        threads = [threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True) for _ in range(workers)]
+        threads = [
+            threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True) for _ in range(workers)
+        ]
         for thread in threads:
             thread.start()
         try:

@@ -31,7 +31,9 @@ def publish(tenant_id: int | None, run_id: int) -> None:
     policy = {"max_retries": 0, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
     try:
         with current_app.connection_for_write(transport_options=options) as connection:
-            current_app.send_task(TASK, args=[tenant_id, run_id], connection=connection, retry=True, retry_policy=policy)
+            current_app.send_task(
+                TASK, args=[tenant_id, run_id], connection=connection, retry=True, retry_policy=policy
+            )
     except Exception as error:  # kombu, redis and socket errors have no common base below Exception
         raise PublishFailed(type(error).__name__) from error
     OperationRun.objects.filter(pk=run_id, status=OperationRun.Status.QUEUED).update(

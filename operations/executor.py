@@ -196,7 +196,8 @@ def follow_up_if_lost(run: OperationRun) -> None:
         return
     if run.retry_of_id is not None and run.trigger == OperationRun.Trigger.RETRY:
         return
-    from operations.services import start_again  # the service ends refused starts through finish(), hence the late import
+    # Late: the service ends a failed dispatch through finish() of this module.
+    from operations.services import start_again
 
     start_again(run, actor=actor_of(run))
 

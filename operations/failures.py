@@ -75,12 +75,23 @@ register_codes(
         "What was done is kept. Start it again; if it keeps happening, choose fewer types.",
         fatal=True,
     ),
-    FailureCode("cancelled", "The run was cancelled.", "What was done until then is kept. Start it again when you are ready.", True),
     FailureCode(
-        "worker_lost", "The worker that ran this stopped answering.", "Retry the run; what it had done is kept.", fatal=True
+        "cancelled",
+        "The run was cancelled.",
+        "What was done until then is kept. Start it again when you are ready.",
+        True,
     ),
     FailureCode(
-        "worker_stopped", "The worker was stopped for maintenance.", "Read-only work starts again by itself; retry the rest.", True
+        "worker_lost",
+        "The worker that ran this stopped answering.",
+        "Retry the run; what it had done is kept.",
+        fatal=True,
+    ),
+    FailureCode(
+        "worker_stopped",
+        "The worker was stopped for maintenance.",
+        "Read-only work starts again by itself; retry the rest.",
+        True,
     ),
     FailureCode(
         "dispatch_failed",
@@ -94,9 +105,18 @@ register_codes(
         "Check on the health page that a worker is running, then retry.",
         fatal=True,
     ),
-    FailureCode("not_permitted", "Your role does not allow this.", "Ask an owner of the tenant for the role that does.", True),
-    FailureCode("busy", "Another run is using the same connection.", "Wait for it to end, or cancel it, then start again.", True),
+    FailureCode(
+        "not_permitted", "Your role does not allow this.", "Ask an owner of the tenant for the role that does.", True
+    ),
+    FailureCode(
+        "busy", "Another run is using the same connection.", "Wait for it to end, or cancel it, then start again.", True
+    ),
     FailureCode("tenant_archived", "The tenant is archived.", "Make the tenant active again first.", fatal=True),
     FailureCode("invalid_inputs", "The inputs are not valid.", "Correct the inputs and start again.", fatal=True),
-    FailureCode("storage_failed", "The database refused to store a result.", "Retry; if it stays, ask whoever runs the servers.", True),
+    FailureCode(
+        "storage_failed",
+        "The database refused to store a result.",
+        "Retry; if it stays, ask whoever runs the servers.",
+        True,
+    ),
 )

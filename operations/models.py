@@ -32,7 +32,7 @@ class OperationRun(TenantModel):
         RETRY = "retry", "Retry"
         FOLLOW_UP = "follow_up", "Follow-up"
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, blank=True, related_name="+")  # type: ignore[assignment]
     type = models.CharField(max_length=64)
     slot = models.CharField(max_length=128)
     inputs = models.JSONField(default=dict)
@@ -130,7 +130,7 @@ class OperationItem(TenantModel):
         SKIPPED = "skipped", "Skipped"
         UNKNOWN = "unknown", "Unknown"
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, related_name="+")  # type: ignore[assignment]
     run = models.ForeignKey(OperationRun, on_delete=models.CASCADE, related_name="items")
     key = models.CharField(max_length=200)
     label = models.CharField(max_length=300)
@@ -156,7 +156,7 @@ class Notification(TenantModel):
         QUEUED = "queued", "Queued"
         COMPLETED = "completed", "Completed"
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, related_name="+")  # type: ignore[assignment]
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
     run = models.ForeignKey(OperationRun, on_delete=models.CASCADE, related_name="notifications")
     kind = models.CharField(max_length=16, choices=Kind.choices)

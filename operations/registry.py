@@ -64,7 +64,10 @@ class Operation:
         hints = get_type_hints(self.inputs)
         unknown = set(raw) - set(hints)
         if unknown:
-            raise Failure("invalid_inputs", f"{self.key} has no input {', '.join(sorted(unknown))}; it has {', '.join(hints) or 'none'}.")
+            raise Failure(
+                "invalid_inputs",
+                f"{self.key} has no input {', '.join(sorted(unknown))}; it has {', '.join(hints) or 'none'}.",
+            )
         try:
             return self.inputs(**{name: _convert(value, hints[name]) for name, value in raw.items()})
         except (TypeError, ValueError) as error:
@@ -123,7 +126,17 @@ def operation(
 
     def declare(function: Callable[[Any, Any], None]) -> Operation:
         declared = Operation(
-            key, label, inputs, capability, slot, tuple(needs or ()), soft_limit, 1 if writes else flush_every, keep, writes, function
+            key,
+            label,
+            inputs,
+            capability,
+            slot,
+            tuple(needs or ()),
+            soft_limit,
+            1 if writes else flush_every,
+            keep,
+            writes,
+            function,
         )
         _validate(declared)
         _operations[key] = declared
@@ -146,7 +159,9 @@ def _validate(declared: Operation) -> None:
         "the inputs are a frozen dataclass",
     )
     for field in fields(declared.inputs):
-        insist(not any(word in field.name for word in _SECRET_WORDS), f"input {field.name!r}: secrets never enter a run")
+        insist(
+            not any(word in field.name for word in _SECRET_WORDS), f"input {field.name!r}: secrets never enter a run"
+        )
     insist(declared.soft_limit > timedelta(0) and declared.keep >= timedelta(days=1), "limits are positive")
 
 
@@ -155,7 +170,9 @@ def get(key: str) -> Operation:
     try:
         return _operations[key]
     except KeyError:
-        raise Failure("invalid_inputs", f"There is no operation {key!r}. Known: {', '.join(sorted(_operations))}.") from None
+        raise Failure(
+            "invalid_inputs", f"There is no operation {key!r}. Known: {', '.join(sorted(_operations))}."
+        ) from None
 
 
 def all_operations() -> dict[str, Operation]:

@@ -32,7 +32,8 @@ def _prune_scope() -> int:
     ended = OperationRun.objects.filter(status=OperationRun.Status.COMPLETED)
     operations = registry.all_operations()
     pruned = sum(
-        _prune_runs(ended.filter(type=key, completed_at__lt=Now() - operation.keep)) for key, operation in operations.items()
+        _prune_runs(ended.filter(type=key, completed_at__lt=Now() - operation.keep))
+        for key, operation in operations.items()
     )
     # Operations that no longer exist leave runs behind as well.
     return pruned + _prune_runs(ended.exclude(type__in=operations).filter(completed_at__lt=Now() - DEFAULT_KEEP))

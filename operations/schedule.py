@@ -42,7 +42,9 @@ def tick() -> int:
                 for inputs in schedule.targets():
                     if not _is_due(operation, inputs, schedule.every):
                         continue
-                    start = start_operation(operation, inputs, actor=SYSTEM, tenant=tenant, trigger=OperationRun.Trigger.SCHEDULE)
+                    start = start_operation(
+                        operation, inputs, actor=SYSTEM, tenant=tenant, trigger=OperationRun.Trigger.SCHEDULE
+                    )
                     started += isinstance(start, Started)
     return started
 

@@ -79,7 +79,9 @@ def _waiting_runs() -> list[OperationRun]:
     due = Q(published_at__isnull=True, queued_at__lt=Now() - pause) | Q(queued_at__lt=Now() - MAX_QUEUE_AGE)
     for tries in range(1, MAX_PUBLISH_TRIES + 1):
         due |= Q(publish_tries=tries, published_at__lt=Now() - pause * 2 ** (tries - 1))
-    queued = OperationRun.objects.filter(due, status=Status.QUEUED).annotate(is_too_old=Q(queued_at__lt=Now() - MAX_QUEUE_AGE))
+    queued = OperationRun.objects.filter(due, status=Status.QUEUED).annotate(
+        is_too_old=Q(queued_at__lt=Now() - MAX_QUEUE_AGE)
+    )
     return list(queued.order_by("id")[:BATCH])
 
 

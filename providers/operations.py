@@ -112,16 +112,16 @@ def _is_guid(text: str) -> bool:
         return False
 
 
-def usable_connections() -> Iterator[dict[str, int]]:
-    """Inputs for schedules: every enabled connection of the tenant in scope that has a credential."""
+def usable_connection_ids() -> Iterator[int]:
+    """For schedules: every enabled connection of the tenant in scope that has a credential."""
     rows = ProviderConnection.objects.exclude(status=ProviderConnection.Status.DISABLED).filter(
         credential__isnull=False
     )
-    yield from ({"connection_id": pk} for pk in rows.values_list("pk", flat=True))
+    yield from rows.values_list("pk", flat=True)
 
 
 register_schedule(
     "connection.check",
     every=timedelta(days=1),
-    targets=lambda: (CheckInputs(**target) for target in usable_connections()),
+    targets=lambda: (CheckInputs(connection_id=pk) for pk in usable_connection_ids()),
 )

@@ -23,7 +23,10 @@ class User(AbstractUser):
     """A person. Rights in a tenant come from memberships alone; a superuser has no short-cut to them."""
 
     time_zone = models.CharField(
-        max_length=64, default="UTC", validators=[validate_time_zone], help_text="Times are shown in this zone, e.g. Europe/Berlin."
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text="Times are shown in this zone, e.g. Europe/Berlin.",
     )
 
     @cached_property
@@ -112,7 +115,7 @@ class TenantModel(models.Model):
 class AuditEvent(TenantModel):
     """One entry of the append-only trail: who did what to which object. Written by `rbac.audit.record` alone."""
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", null=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", null=True)  # type: ignore[assignment]
     # No constraint: deleting a person must neither rewrite nor block history. The name is kept beside the id.
     actor = models.ForeignKey(User, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
     actor_name = models.CharField(max_length=200)

@@ -26,7 +26,7 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[: self.cap + 1].count()  # type: ignore[union-attr]
+        return self.object_list.order_by()[: self.cap + 1].count()  # type: ignore[union-attr, attr-defined]
 
     @property
     def capped(self) -> bool:
@@ -152,7 +152,7 @@ class ScopedAdmin(ModelAdmin):
             return None
         obj = self.get_object(request, object_id)
         tenant_id = self._tenant_of(obj) if obj is not None else None
-        membership = request.user.memberships_by_tenant.get(tenant_id)  # type: ignore[union-attr]
+        membership = request.user.memberships_by_tenant.get(tenant_id) if tenant_id else None  # type: ignore[union-attr]
         if membership is None:
             return None
         return f"{get_script_prefix().rstrip('/')}/t/{membership.tenant.slug}{request.get_full_path_info()}"

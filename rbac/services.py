@@ -17,7 +17,9 @@ class SystemActor:
     """TenantPilot itself (schedules, follow-ups). Its capabilities are a short list of their own."""
 
     username: str = "system"
-    capabilities: frozenset[str] = frozenset({"connection.check", "inventory.sync", "compliance.snapshot", "run.cancel", "run.retry"})
+    capabilities: frozenset[str] = frozenset(
+        {"connection.check", "inventory.sync", "compliance.snapshot", "run.cancel", "run.retry"}
+    )
 
     def __str__(self) -> str:
         return "TenantPilot"
@@ -52,7 +54,15 @@ def require(actor: Actor, capability: str, tenant: Any) -> None:
         raise NotPermitted(capability)
 
 
-def create_tenant(*, actor: User | SystemActor, name: str, slug: str, entra_tenant_id: Any, time_zone: str = "UTC", owner: User | None = None) -> Tenant:
+def create_tenant(
+    *,
+    actor: User | SystemActor,
+    name: str,
+    slug: str,
+    entra_tenant_id: Any,
+    time_zone: str = "UTC",
+    owner: User | None = None,
+) -> Tenant:
     """Create a tenant; `owner` (or the acting person) becomes its first owner. Raises ValidationError.
 
     Only platform administrators and the command line may do this.
@@ -67,7 +77,9 @@ def create_tenant(*, actor: User | SystemActor, name: str, slug: str, entra_tena
         if first_owner is not None:
             Membership.objects.create(user=first_owner, tenant=tenant, role="owner")
     with scope(tenant.pk), transaction.atomic():
-        audit.record(actor=actor, verb="tenant.created", tenant=tenant, target=tenant, after={"name": name, "slug": slug})
+        audit.record(
+            actor=actor, verb="tenant.created", tenant=tenant, target=tenant, after={"name": name, "slug": slug}
+        )
     return tenant
 
 
@@ -104,11 +116,18 @@ def set_role(*, actor: Actor, tenant: Tenant, user: User, role: str | None) -> N
         before = membership.role if membership else None
         others = Membership.objects.filter(tenant=tenant, role="owner").exclude(user=user)
         if before == "owner" and role != "owner" and not others.exists():
-            raise ValidationError("This is the tenant's last owner. Make somebody else an owner first.", code="last_owner")
+            raise ValidationError(
+                "This is the tenant's last owner. Make somebody else an owner first.", code="last_owner"
+            )
         if role is None:
             Membership.objects.filter(user=user, tenant=tenant).delete()
         else:
             Membership.objects.update_or_create(user=user, tenant=tenant, defaults={"role": role})
         audit.record(
-            actor=actor, verb="membership.changed", tenant=tenant, target=user, before={"role": before}, after={"role": role}
+            actor=actor,
+            verb="membership.changed",
+            tenant=tenant,
+            target=user,
+            before={"role": before},
+            after={"role": role},
         )

@@ -119,7 +119,7 @@ def grant_serving_role(*, using: str, **_kwargs: Any) -> None:
 
     Append-only tables are granted SELECT and INSERT alone: the first of their two locks.
     """
-    role = settings.DATABASES["default"]["USER"]
+    role = str(settings.DATABASES["default"]["USER"])
     connection = connections[using]
     if connection.settings_dict["USER"] == role:
         return
@@ -128,7 +128,9 @@ def grant_serving_role(*, using: str, **_kwargs: Any) -> None:
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {quoted}")
         cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}")
         cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {quoted}")
-        cursor.execute("SELECT event_object_table FROM information_schema.triggers WHERE trigger_name = 'append_only_row'")
+        cursor.execute(
+            "SELECT event_object_table FROM information_schema.triggers WHERE trigger_name = 'append_only_row'"
+        )
         for (table,) in cursor.fetchall():
             cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {connection.ops.quote_name(table)} FROM {quoted}")
         cursor.execute(f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {quoted}")

@@ -75,7 +75,9 @@ def ready(_request: HttpRequest) -> JsonResponse:
     """200 when every part is well, else 503. Names parts only: it answers anybody."""
     checks = run_checks()
     well = all(check.is_well for check in checks)
-    return JsonResponse({"ready": well, "parts": {check.name: check.is_well for check in checks}}, status=200 if well else 503)
+    return JsonResponse(
+        {"ready": well, "parts": {check.name: check.is_well for check in checks}}, status=200 if well else 503
+    )
 
 
 urlpatterns = [path("healthz/live", live, name="healthz-live"), path("healthz/ready", ready, name="healthz-ready")]

@@ -20,7 +20,7 @@ from providers.sandbox.server import Sandbox
 from providers.sandbox.world import SandboxTenant
 from rbac.models import Membership, Tenant, User
 
-PASSWORD = "correct-horse-battery"  # noqa: S105
+PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,10 @@ def owner_connection(db: None) -> Iterator[psycopg.Connection[Any]]:
 @pytest.fixture
 def contoso(db: None) -> Tenant:
     return Tenant.objects.create(
-        name="Contoso", slug="contoso", entra_tenant_id="c0c0c0c0-0000-4000-8000-000000000001", time_zone="Europe/Berlin"
+        name="Contoso",
+        slug="contoso",
+        entra_tenant_id="c0c0c0c0-0000-4000-8000-000000000001",
+        time_zone="Europe/Berlin",
     )
 
 

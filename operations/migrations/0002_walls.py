@@ -29,7 +29,5 @@ class Migration(migrations.Migration):
         TenantReference("Notification", "run", to="operations.OperationRun"),
         TenantReference("OperationRun", "retry_of", to="operations.OperationRun"),
         TenantReference("OperationRun", "parent", to="operations.OperationRun"),
-        migrations.RunSQL(
-            HISTORY_STAYS, "DROP FUNCTION operations_operationrun_history_stays() CASCADE"
-        ),
+        migrations.RunSQL(HISTORY_STAYS, "DROP FUNCTION operations_operationrun_history_stays() CASCADE"),
     ]

@@ -140,6 +140,7 @@ def settings_policy(make: Maker, number: int) -> Made:
 def _setting(make: Maker, number: int, index: int) -> Body:
     definition = f"device_vendor_msft_policy_config_{make.topic().lower().replace(' ', '').replace('-', '')}_setting{number % 50}_{index}"
     instance: Body = {"settingDefinitionId": definition, "settingInstanceTemplateReference": None}
+    value: Any
     kind = make.chance.choice(("Choice", "Choice", "Simple", "Text", "List"))
     configuration = f"{GRAPH}deviceManagementConfiguration"
     if kind == "Choice":

@@ -33,7 +33,12 @@ _ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = (
+        os.environ.get("CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if program is None:
         if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail("REQUIRE_BROWSER is set and there is no Chromium: install it, or name it in CHROMIUM.")
@@ -47,7 +52,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, live_server: Any) -> Iterator[Page]:
     """A page whose console must stay clean: a script error or a blocked resource fails the test."""
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900}, color_scheme="light")
+    context = browser.new_context(
+        base_url=live_server.url, viewport={"width": 1440, "height": 900}, color_scheme="light"
+    )
     context.set_default_timeout(15_000)
     page = context.new_page()
     problems: list[str] = []
@@ -101,7 +108,20 @@ def worker(transactional_db: None, sandbox: Any, tmp_path: Path) -> Iterator[sub
         "DATABASE_URL": f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}",
         "SANDBOX_URL": sandbox.base_url,
     }
-    command = [sys.executable, "-m", "celery", "-A", "tenantpilot", "worker", "-P", "threads", "-c", "4", "-l", "warning"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "tenantpilot",
+        "worker",
+        "-P",
+        "threads",
+        "-c",
+        "4",
+        "-l",
+        "warning",
+    ]
     with (tmp_path / "worker.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:

@@ -78,7 +78,7 @@ def test_the_outcome_is_derived_from_the_items(
     assert (ended.outcome, ended.failure_code) == (outcome, code)
     with scope(contoso.pk):
         failed = OperationItem.objects.filter(run=run, result="failed")
-        assert {item.key: item.code for item in failed} == {k: v for k, v in failing.items()}
+        assert {item.key: item.code for item in failed} == dict(failing.items())
         assert all(item.graph_request_id == "req-1" for item in failed)
 
 
@@ -139,7 +139,9 @@ def test_the_slot_is_busy_for_other_inputs_and_free_in_another_tenant(
 
 
 @pytest.mark.parametrize(("role", "allowed"), [("owner", 1), ("manager", 1), ("operator", 1), ("read_only", 0)])
-def test_only_roles_with_the_capability_may_start(contoso: Tenant, cast: SimpleNamespace, role: str, allowed: int) -> None:
+def test_only_roles_with_the_capability_may_start(
+    contoso: Tenant, cast: SimpleNamespace, role: str, allowed: int
+) -> None:
     result = start_operation("sample.read", SampleInputs(), actor=getattr(cast, role), tenant=contoso)
     assert isinstance(result, Started if allowed else Refused)
 
@@ -162,7 +164,9 @@ def test_rights_are_checked_again_when_the_worker_begins(
     assert (reread(run).outcome, reread(run).failure_code, stage.calls) == ("blocked", "not_permitted", 0)
 
 
-def test_a_need_refuses_at_start_and_at_run_time(start: Start, reread: Any, contoso: Tenant, cast: SimpleNamespace) -> None:
+def test_a_need_refuses_at_start_and_at_run_time(
+    start: Start, reread: Any, contoso: Tenant, cast: SimpleNamespace
+) -> None:
     run = start()
     stage.refuse = Reason("tenant_archived")
     assert isinstance(start_operation("sample.read", {"name": "z"}, actor=cast.operator, tenant=contoso), Refused)
@@ -284,7 +288,9 @@ def test_two_finishers_end_a_run_once(start: Start, contoso: Tenant) -> None:
     assert notifications(contoso).count(("operator", "completed")) == 1
 
 
-def test_finish_does_not_happen_without_its_notification(start: Start, reread: Any, contoso: Tenant, monkeypatch: Any) -> None:
+def test_finish_does_not_happen_without_its_notification(
+    start: Start, reread: Any, contoso: Tenant, monkeypatch: Any
+) -> None:
     """RUN-12 (F54): one transaction, all or nothing."""
     run = start()
 

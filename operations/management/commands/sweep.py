@@ -18,7 +18,9 @@ log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    help = "End runs whose worker died and publish again what no worker heard of, every RUN_SWEEP_SECONDS, until stopped."
+    help = (
+        "End runs whose worker died and publish again what no worker heard of, every RUN_SWEEP_SECONDS, until stopped."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="One pass, then leave.")
