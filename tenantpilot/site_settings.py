@@ -20,6 +20,12 @@ def _environment(request: HttpRequest) -> list[str] | None:
     return ["Sandbox", "warning"] if settings.SANDBOX_URL else None
 
 
+def _tenant_in_title(request: HttpRequest) -> str:
+    """Many tenants in many browser tabs: a tab says first whose page it holds."""
+    tenant = getattr(request, "tenant", None)
+    return f"{tenant.name} ·" if tenant else ""
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "TenantPilot",
     "SITE_HEADER": "TenantPilot",
@@ -33,6 +39,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": False,
     "ENVIRONMENT": _environment,
+    "ENVIRONMENT_TITLE_PREFIX": _tenant_in_title,
     "BORDER_RADIUS": "6px",
     "STYLES": [
         lambda request: static("tenantpilot/app.css"),

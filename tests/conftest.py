@@ -15,10 +15,14 @@ from django.core.management.commands import flush
 from django.db import connections
 from django.test import Client
 
+from providers.clouds import Cloud
+from providers.models import ProviderConnection
 from providers.sandbox.generate import build_world
 from providers.sandbox.server import Sandbox
 from providers.sandbox.world import SandboxTenant
+from providers.services import create_connection, set_credential
 from rbac.models import Membership, Tenant, User
+from rbac.scope import scope
 
 PASSWORD = "correct-horse-battery"
 
@@ -152,6 +156,23 @@ def sandbox(_sandbox: Sandbox, settings: Any) -> Iterator[Sandbox]:
     _sandbox.app.throttle.enabled = True
     _sandbox.app.throttle.reset()
     _sandbox.world.tenants[:] = kept
+
+
+@pytest.fixture
+def connection(contoso: Tenant, cast: SimpleNamespace, sandbox_tenant: SandboxTenant) -> ProviderConnection:
+    """Contoso's connection to the sandbox's Contoso, with the app that may do everything."""
+    app = sandbox_tenant.apps["full"]
+    with scope(contoso.pk):
+        made = create_connection(
+            actor=cast.owner,
+            tenant=contoso,
+            display_name="Contoso production",
+            entra_tenant_id=sandbox_tenant.entra_tenant_id,
+            client_id=app.client_id,
+            cloud=Cloud.SANDBOX,
+        )
+        set_credential(made, actor=cast.owner, secret=app.secret)
+    return made
 
 
 @pytest.fixture

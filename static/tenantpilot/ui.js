@@ -37,6 +37,11 @@
     ["[x-ref^=actionDropdown] > a:not([href])", ""],
     ["a.cursor-pointer.block:not([href])", "Choose light or dark"],
   ];
+  // An icon is a word in a font of its own: a screen reader would read "history Operation runs".
+  function hideIcons(within) {
+    for (const icon of within.querySelectorAll(".material-symbols-outlined:not([aria-hidden])")) icon.setAttribute("aria-hidden", "true");
+  }
+
   function makeButtons(within) {
     for (const [selector, label] of MADE_BUTTONS) {
       for (const place of within.querySelectorAll(selector)) {
@@ -50,6 +55,7 @@
   }
 
   function nameParts() {
+    hideIcons(document);
     makeButtons(document);
     document.getElementById("searchbar-submit")?.setAttribute("aria-label", "Search this list");
     for (const canvas of document.querySelectorAll("canvas[data-label]")) {
@@ -72,6 +78,7 @@
 
   // Dialogs: Unfold opens them without a role and without moving the focus, and shows nothing when a request fails.
   document.addEventListener("htmx:afterSwap", (event) => {
+    hideIcons(event.detail.target);
     const box = document.getElementById("modal-content");
     if (!box || !box.contains(event.detail.target)) return;
     box.setAttribute("role", "dialog");

@@ -86,8 +86,10 @@ def test_a_dialog_that_fails_says_so(
     sign_in_as(cast.operator)
     page.goto(f"{RUNS}{run.pk}/change/")
     page.get_by_role("link", name="Cancel run").click()
+    confirm = page.get_by_role("button", name="Cancel the run")
+    expect(confirm).to_be_visible()
     cast.operator.memberships.all().delete()
-    page.get_by_role("button", name="Cancel the run").click()
+    confirm.click()
     expect(page.get_by_role("alert")).to_contain_text("does not exist any more")
 
 
