@@ -18,6 +18,8 @@ from unfold.decorators import display
 from inventory import pages
 from inventory.models import InventoryItem
 from inventory.types import registry
+from inventory.types.base import Platform
+from inventory.types.facts import platform_label
 from rbac import badges
 from rbac.scoped_admin import ScopedAdmin
 
@@ -39,6 +41,18 @@ class TypeFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(type=self.value()) if self.value() else queryset
+
+
+class PlatformFilter(SimpleListFilter):
+    title = "platform"
+    parameter_name = "platform"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(platform), platform.label) for platform in Platform]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        # An object may be for several platforms; "iOS" is no part of another platform's name.
+        return queryset.filter(platform__contains=self.value()) if self.value() in set(Platform) else queryset
 
 
 class AssignedFilter(SimpleListFilter):
@@ -77,7 +91,7 @@ class InventoryItemAdmin(ScopedAdmin):
     view_capability = "inventory.view"
     list_filter = [
         TypeFilter,
-        ("platform", ChoicesDropdownFilter),
+        PlatformFilter,
         AssignedFilter,
         ("state", ChoicesDropdownFilter),
         ChangedFilter,
@@ -93,7 +107,7 @@ class InventoryItemAdmin(ScopedAdmin):
         columns = [
             "shown_name",
             "shown_type",
-            "platform",
+            "shown_platform",
             "shown_assignments",
             "shown_state",
             "changed_at",
@@ -113,6 +127,10 @@ class InventoryItemAdmin(ScopedAdmin):
     @display(description="Type", ordering="type")
     def shown_type(self, item: InventoryItem) -> str:
         return registry.label_of(item.type)
+
+    @display(description="Platform", ordering="platform")
+    def shown_platform(self, item: InventoryItem) -> str:
+        return platform_label(item.platform)
 
     @display(description="Assignments", ordering="assignment_count")
     def shown_assignments(self, item: InventoryItem) -> str:
@@ -154,7 +172,6 @@ class InventoryItemAdmin(ScopedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Coverage",
-            "opts": self.opts,
             "headings": registry.HEADINGS,
             "rows": pages.coverage_rows(tenant),
             "tenant": tenant,

@@ -9,6 +9,7 @@ import orjson
 from inventory import readable, services, store
 from inventory.models import InventoryItem, ItemVersion, TypeReading
 from inventory.types import registry
+from inventory.types.facts import platform_label
 from operations.models import OperationRun
 from rbac.models import Tenant
 
@@ -43,6 +44,7 @@ def show_item(item: InventoryItem, *, tab: str, version: str | None) -> dict[str
     context: dict[str, Any] = {
         "item": item,
         "type": registry.find(item.type),
+        "platform": platform_label(item.platform),
         "versions": versions,
         "chosen": chosen,
         "is_current": chosen is not None and chosen == (versions[0] if versions else None),

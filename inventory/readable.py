@@ -227,8 +227,11 @@ def words(name: str) -> str:
 
 
 def label_of_definition(definition_id: str) -> str:
-    """The last part of a settings catalog definition id, as words."""
-    return words(definition_id.rsplit("_", 1)[-1].rsplit("~", 1)[-1].rsplit(".", 1)[-1]) or "Setting"
+    """The last part of a settings catalog definition id that says something, as words."""
+    parts = [part for part in re.split(r"[_~.]", definition_id) if part]
+    while len(parts) > 1 and (len(parts[-1]) < 3 or parts[-1].isdigit()):
+        parts[-2:] = [f"{parts[-2]} {parts[-1]}"]
+    return words(parts[-1]) if parts else "Setting"
 
 
 def choice_of(value: str, definition_id: str) -> str:

@@ -25,6 +25,10 @@ class Platform(StrEnum):
     MACOS = "macOS"
     WINDOWS = "windows"
 
+    @property
+    def label(self) -> str:
+        return {"iOS": "iOS", "macOS": "macOS", "all": "All platforms"}.get(self.value, self.value.capitalize())
+
 
 class Category(StrEnum):
     APP_CONFIGURATION = "app configuration"

@@ -53,6 +53,11 @@ def platform_of(declared: ObjectType, body: Body) -> str:
     return ",".join(sorted(found))[:32] or Platform.ALL
 
 
+def platform_label(stored: str) -> str:
+    """What `platform_of` gave, as people write it: "Android, Windows"."""
+    return ", ".join(Platform(part).label if part in set(Platform) else part for part in stored.split(",") if part)
+
+
 def _platform(word: str) -> str:
     word = word.strip().lower()
     return next((platform for prefix, platform in _PREFIXES if word.startswith(prefix)), "")

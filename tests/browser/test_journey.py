@@ -61,7 +61,7 @@ def test_a_manager_connects_a_tenant_and_sees_its_policies(
     expect(page.get_by_text("Connection check queued")).to_be_visible()
     shoot("journey-05-queued")
     page.get_by_role("link", name="View run").first.click()
-    expect(page.get_by_text("Succeeded").first).to_be_visible()
+    expect(page.locator("[data-run-badge]").first).to_contain_text("Succeeded", timeout=30_000)
     shoot("journey-06-check-ended")
 
     page.goto(f"{CONNECTIONS}{connection.pk}/change/")
@@ -71,7 +71,8 @@ def test_a_manager_connects_a_tenant_and_sees_its_policies(
     confirm(page)
     page.get_by_role("link", name="View run").first.click()
     shoot("journey-08-sync-running")
-    expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-run-badge]").first).to_contain_text("Succeeded", timeout=60_000)
+    expect(page.get_by_role("link", name="Retry run")).to_be_visible()
     shoot("journey-09-sync-ended")
     with scope(contoso.pk):
         run = OperationRun.objects.get(type="inventory.sync")
@@ -88,11 +89,14 @@ def test_a_manager_connects_a_tenant_and_sees_its_policies(
     open_action(page, "Run", "Compliance snapshot")
     confirm(page)
     page.get_by_role("link", name="View run").first.click()
-    expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=30_000)
+    expect(page.locator("[data-run-badge]").first).to_contain_text("Succeeded", timeout=30_000)
 
     page.goto("/t/contoso/inventory/inventoryitem/?type=settings_catalog_policy")
     shoot("journey-11-items")
-    page.locator("#result_list tbody a").first.click()
+    shown = page.locator("#result_list tbody a").first
+    name = shown.locator(".tp-cell").evaluate("cell => cell.firstChild.textContent")
+    shown.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     shoot("journey-12-item")
     for tab in ("Settings", "Assignments", "Versions", "Raw JSON"):
         page.get_by_role("navigation", name="Parts of this item").get_by_role("link", name=tab).click()

@@ -27,6 +27,7 @@ UNFOLD_TEMPLATES = Path(unfold.__file__).parent / "templates"
 STAND_ON = {
     "admin/base.html": "7428a8411d69ed8180178d888e37eaf05d73658d78c9e14eb04b79f0e8fe131c",
     "unfold/helpers/header.html": "40708fcc53f5cb02f9c5d61c36bd3a1cd99ae662151c0e975b56bf826a57fa79",
+    "unfold/helpers/header_title.html": "708a66bc1c0997f3927ce7ea61e6840d612cf2a465505d5c7e5bdc88f3515d1f",
     "unfold/helpers/pagination_default.html": "fad73d3c053476ef02975f5967f82c38835f73293cd92e2fec35968a07d659eb",
     "unfold/helpers/welcomemsg.html": "91ac76169f4c93b57e54cdd03af5aac3311f695014a529314f17ff4c2170c28a",
     "unfold/helpers/search.html": "b55f50fdc44ad5bedb9882a9f15e2015fa7750692f2b45bee6bd281aa45986ce",
