@@ -3,8 +3,12 @@
 import re
 from typing import Any
 
-from django.http import HttpRequest
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.http import urlencode
 
 from operations.notifications import count_unread
 from rbac.addresses import address_in, portfolio_address
@@ -21,7 +25,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return {}
     return {
         "tenant": getattr(request, "tenant", None),
-        "switcher": SimpleLazyObject(lambda: _switcher(request)),
+        "switcher_address": SimpleLazyObject(lambda: _switcher_address(request)),
         "unread": SimpleLazyObject(lambda: _unread(request)),
         "bell_address": SimpleLazyObject(lambda: portfolio_address("admin:bell")),
     }
@@ -40,16 +44,26 @@ def _unread(request: HttpRequest) -> int:
         return count_unread(request.user)  # type: ignore[arg-type]
 
 
-def _switcher(request: HttpRequest) -> dict[str, Any]:
+def _switcher_address(request: HttpRequest) -> str:
     match = request.resolver_match
-    name = match.url_name if match and match.url_name and _SAME_ELSEWHERE.match(match.url_name) else "index"
+    return f"{reverse('admin:switcher')}?{urlencode({'page': match.url_name if match and match.url_name else 'index'})}"
+
+
+def switcher(request: HttpRequest) -> HttpResponse:
+    """The person's tenants, fetched when the menu is opened: three hundred of them would weigh more than most pages."""
+    name = request.GET.get("page", "")
+    name = name if _SAME_ELSEWHERE.match(name) else "index"
     current = getattr(request, "tenant", None)
     tenants = [membership.tenant for membership in request.user.memberships_by_tenant.values()]  # type: ignore[union-attr]
-    return {
-        "current": current,
-        "tenants": [
+    try:
+        entries = [
             {"tenant": tenant, "address": address_in(tenant, f"admin:{name}"), "is_current": tenant == current}
             for tenant in tenants
-        ],
-        "portfolio": portfolio_address("admin:index") if len(tenants) > 1 else "",
-    }
+        ]
+    except NoReverseMatch as error:
+        raise BadRequest("There is no such page.") from error
+    portfolio = portfolio_address("admin:index") if len(tenants) > 1 else ""
+    context = {"current": current, "tenants": entries, "portfolio": portfolio}
+    response = render(request, "shell/tenant_list.html", context)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -15,7 +15,7 @@ from operations import views
 from rbac import views as account
 from rbac.addresses import address_in
 from rbac.services import NotPermitted
-from tenantpilot import dashboard, palette
+from tenantpilot import dashboard, palette, shell
 from tenantpilot.health import run_checks
 
 
@@ -44,7 +44,10 @@ class Site(UnfoldAdminSite):
         return guarded
 
     def get_urls(self) -> list[Any]:
-        own = [path("health/", self.admin_view(self.health), name="health")]
+        own = [
+            path("health/", self.admin_view(self.health), name="health"),
+            path("switcher/", self.admin_view(shell.switcher), name="switcher"),
+        ]
         return [*own, *views.addresses(self), *account.addresses(self), *super().get_urls()]
 
     def health(self, request: HttpRequest) -> HttpResponse:

@@ -55,12 +55,19 @@ def test_a_portfolio_of_one_tenant_opens_that_tenant(cast: SimpleNamespace, sign
     assert (response.status_code, response["Location"]) == (302, "/t/contoso/")
 
 
+def _opened_switcher(read: Any, person: User, address: str) -> str:
+    """The list that the switcher of the page at `address` fetches when it is opened."""
+    found = re.search(r'id="tp-tenants"[^>]* hx-get="([^"]+)"', read(person, address))
+    assert found, "The page has no switcher."
+    return str(read(person, found[1]))
+
+
 def test_the_switcher_leads_to_the_same_list_of_the_other_tenant(
     cast: SimpleNamespace, fabrikam: Tenant, page: Any
 ) -> None:
     """CON-02"""
     Membership.objects.create(user=cast.owner, tenant=fabrikam, role="operator")
-    assert 'href="/t/fabrikam/operations/operationrun/"' in page(cast.owner, RUNS)
+    assert 'href="/t/fabrikam/operations/operationrun/"' in _opened_switcher(page, cast.owner, RUNS)
 
 
 def test_the_switcher_leaves_the_page_of_an_object_for_the_dashboard(
@@ -69,9 +76,23 @@ def test_the_switcher_leaves_the_page_of_an_object_for_the_dashboard(
     """CON-02: the other tenant has no such object."""
     Membership.objects.create(user=cast.owner, tenant=fabrikam, role="operator")
     run = make_runs(contoso, 1)[0]
-    html = page(cast.owner, f"{RUNS}{run.pk}/change/")
+    html = _opened_switcher(page, cast.owner, f"{RUNS}{run.pk}/change/")
     assert f"/t/fabrikam/operations/operationrun/{run.pk}" not in html
     assert 'href="/t/fabrikam/"' in html
+
+
+def test_a_page_does_not_carry_the_list_of_tenants(cast: SimpleNamespace, fabrikam: Tenant, page: Any) -> None:
+    """CON-02: an operator of three hundred tenants would load them with every page."""
+    Membership.objects.create(user=cast.owner, tenant=fabrikam, role="operator")
+    assert "Fabrikam" not in page(cast.owner, RUNS)
+
+
+@pytest.mark.parametrize("name", ["", "nonsense", "a_b_changelist", "rbac_user_changelist", "../../etc"])
+def test_the_switcher_answers_any_page_name(cast: SimpleNamespace, sign_in: Any, name: str) -> None:
+    """CON-02"""
+    response = sign_in(cast.owner).get("/t/contoso/switcher/", {"page": name})
+    assert response.status_code in (200, 400)
+    assert "Fabrikam" not in response.content.decode()
 
 
 @pytest.mark.parametrize("role", ["owner", "manager", "operator", "read_only"])
