@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,6 +21,7 @@ from operations.registry import all_operations, label_of
 from rbac.filters import DayRangeFilter
 from rbac.models import User
 from rbac.scoped_admin import ScopedAdmin, needs, scoped
+from rbac.times import render_time
 
 TABS = {"overview": "Overview", "items": "Items", "failures": "Failures", "timeline": "Timeline", "inputs": "Inputs"}
 VIEWS = {"": "All", "active": "In progress", "attention": "Need attention", "mine": "Started by me"}
@@ -159,7 +159,7 @@ class OperationRunAdmin(ScopedAdmin):
 
     @display(description="Queued")
     def shown_queued(self, run: OperationRun) -> SafeString:
-        return render_to_string("shell/time.html", {"at": run.queued_at})
+        return render_time(run.queued_at)
 
     @display(description="Duration")
     def shown_duration(self, run: OperationRun) -> str:

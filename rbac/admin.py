@@ -8,7 +8,6 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter
@@ -22,6 +21,7 @@ from rbac.forms import MemberAddForm, MemberRoleForm, TenantAddForm, TenantChang
 from rbac.models import AuditEvent, Membership, Tenant, User
 from rbac.scope import current_scope, scope
 from rbac.scoped_admin import ScopedAdmin
+from rbac.times import render_time
 
 if admin.site.is_registered(Group):
     # Rights come from roles in tenants; Django's groups have no meaning here.
@@ -299,7 +299,7 @@ class AuditEventAdmin(ScopedAdmin):
 
     @display(description="When")
     def shown_at(self, event: AuditEvent) -> SafeString:
-        return render_to_string("shell/time.html", {"at": event.created_at})
+        return render_time(event.created_at)
 
     @display(description="Who")
     def shown_actor(self, event: AuditEvent) -> str:

@@ -4,6 +4,7 @@ Each app declares its own domains in its `badges.py`; a test compares them with 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from django.template.loader import render_to_string
@@ -42,7 +43,9 @@ def get(domain: str, value: str) -> Badge:
     return _catalogue[domain].get(value) or Badge(value, value or "unknown", "default", "help", "Unknown value.")
 
 
+@lru_cache(maxsize=1_000)
 def render(domain: str, value: str) -> SafeString:
+    """The markup of a badge. Kept, because a list shows the same few of them in each of its rows."""
     return render_to_string("rbac/badge.html", {"badge": get(domain, value)})
 
 

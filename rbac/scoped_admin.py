@@ -77,6 +77,8 @@ class ScopedAdmin(ModelAdmin):
     # "Select all" would act on more rows than anybody has looked at.
     list_disable_select_all = True
     list_fullwidth = True
+    # Unfold asks for it once per row, and a miss costs a walk over the whole class.
+    list_sections: list[Any] = []
     warn_unsaved_form = True
     compressed_fields = True
 
@@ -95,6 +97,16 @@ class ScopedAdmin(ModelAdmin):
         rows = self.model._default_manager.filter(**{f"{self.tenant_field}__in": tenant_ids})
         ordering = self.get_ordering(request)
         return rows.order_by(*ordering) if ordering else rows
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # One page asks for its row for the view, the form and each of its actions. What writes reads it anew.
+        if request.method != "GET":
+            return super().get_object(request, object_id, from_field)
+        kept = request.__dict__.setdefault("_scoped_rows", {})
+        key = (self.opts.label, object_id, from_field)
+        if key not in kept:
+            kept[key] = super().get_object(request, object_id, from_field)
+        return kept[key]
 
     def may(self, request: HttpRequest, capability: str, obj: Any = None) -> bool:
         """Whether the person holds `capability` in the tenant of the address, and `obj` (a row or, from Unfold, its id) is of it."""
