@@ -77,7 +77,7 @@ class ItemVersion(TenantModel):
     last_seen_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["item", "number"], name="version_number_once")]
+        constraints = [models.UniqueConstraint(fields=["tenant", "item", "number"], name="version_number_once")]
 
     def __str__(self) -> str:
         return f"Version {self.number}"
@@ -114,7 +114,7 @@ class TypeReading(TenantModel):
     read_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "type"], name="reading_once_per_run_and_type")]
+        constraints = [models.UniqueConstraint(fields=["tenant", "run", "type"], name="reading_once_per_run_and_type")]
         indexes = [models.Index(fields=["tenant", "type", "-id"], name="reading_latest_of_type")]
 
     def __str__(self) -> str:
@@ -133,7 +133,9 @@ class ComplianceSnapshot(TenantModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["connection", "taken_at", "platform", "state"], name="snapshot_row_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "connection", "taken_at", "platform", "state"], name="snapshot_row_once"
+            ),
             models.CheckConstraint(name="snapshot_names_what_it_counts", condition=~Q(platform="") & ~Q(state="")),
         ]
         indexes = [models.Index(fields=["tenant", "-taken_at"], name="snapshot_series")]

@@ -231,7 +231,7 @@ def write_readings(run: RunContext, readings: Sequence[TypeReading]) -> None:
         TypeReading.objects.bulk_create(
             readings,
             update_conflicts=True,
-            unique_fields=["run", "type"],
+            unique_fields=["tenant", "run", "type"],
             update_fields=sorted(fields),
         )
 

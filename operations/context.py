@@ -228,7 +228,7 @@ class RunContext:
         OperationItem.objects.bulk_create(
             items,
             update_conflicts=True,
-            unique_fields=["run", "key"],
+            unique_fields=["tenant", "run", "key"],
             update_fields=["label", "result", "code", "message", "graph_request_id", "ref"],
         )
         # Forgotten only once they are stored: a rollback must not lose them.

@@ -142,7 +142,9 @@ class OperationItem(TenantModel):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "key"], name="item_once_per_run")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "run", "key"], nulls_distinct=False, name="item_once_per_run")
+        ]
         indexes = [models.Index(fields=["run", "id"], name="item_log")]
 
     def __str__(self) -> str:
@@ -164,7 +166,11 @@ class Notification(TenantModel):
     read_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "run", "kind"], name="notification_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user", "run", "kind"], nulls_distinct=False, name="notification_once"
+            )
+        ]
         indexes = [
             models.Index(fields=["user", "-id"], name="notification_bell"),
             models.Index(fields=["user"], condition=Q(read_at__isnull=True), name="notification_unread"),
@@ -175,7 +181,9 @@ class Notification(TenantModel):
 
 
 class ProcessBeat(models.Model):
-    """The last sign of life of a background process (sweeper, scheduler, worker), for the health page. Global: no tenant data."""
+    """The last sign of life of a background process (sweeper, scheduler, worker), for the health page."""
+
+    no_tenant = "Processes serve all tenants; their notes name none."
 
     name = models.CharField(max_length=120, unique=True)
     kind = models.CharField(max_length=16)

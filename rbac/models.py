@@ -22,6 +22,8 @@ def validate_time_zone(value: str) -> None:
 class User(AbstractUser):
     """A person. Rights in a tenant come from memberships alone; a superuser has no short-cut to them."""
 
+    no_tenant = "A person may belong to several tenants; which, say memberships."
+
     time_zone = models.CharField(
         max_length=64,
         default="UTC",
@@ -53,6 +55,8 @@ class User(AbstractUser):
 class Tenant(models.Model):
     """One customer: a Microsoft Entra tenant. Archived, never deleted, so that history keeps its owner."""
 
+    no_tenant = "It is the tenant. Read by slug through the memberships of a person, before any scope exists."
+
     class Status(models.TextChoices):
         ACTIVE = "active", "Active"
         ARCHIVED = "archived", "Archived"
@@ -73,6 +77,8 @@ class Tenant(models.Model):
 
 class Membership(models.Model):
     """The role of one person in one tenant."""
+
+    no_tenant = "Read by person before any scope exists: it decides which scopes there can be."
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
