@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.core.exceptions import ValidationError
 
+from rbac.redaction import remember_secret
+
 LARGEST = 64 * 1024
 
 
@@ -33,6 +35,7 @@ class Certificate:
 
 def read_certificate(content: bytes, *, password: str = "") -> Certificate:
     """Raises ValidationError, with what to do, for anything that is not a usable certificate with its key."""
+    remember_secret(password)
     if len(content) > LARGEST:
         raise ValidationError(
             "The file is larger than any certificate. Choose the .pem or .pfx file.", code="certificate_too_large"

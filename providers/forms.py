@@ -54,6 +54,13 @@ class ConnectionForm(forms.ModelForm):
             self.fields["cloud"].choices = choices  # type: ignore[attr-defined]
 
 
+class _PrivateTextarea(UnfoldAdminTextareaWidget):
+    """Shows nothing of what was entered, also when the form comes back with an error: it holds a private key."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
 class CredentialDialog(BaseDialogForm):
     """A new client secret, or a certificate with its key as PEM text. Nothing of the present one is shown."""
 
@@ -77,7 +84,7 @@ class CredentialDialog(BaseDialogForm):
         label="Or: certificate and private key (PEM)",
         required=False,
         max_length=65_536,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false"}),
+        widget=_PrivateTextarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false"}),
         help_text="Both blocks, from BEGIN to END. For a .pfx file use the command connect_tenant.",
     )
     password = forms.CharField(

@@ -7,7 +7,7 @@ ciphertext copied to another row does not open there.
 import base64
 import binascii
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -27,7 +27,7 @@ class CannotOpen(Exception):
 class KeyRing:
     """Keys by id, the first of which seals."""
 
-    keys: dict[str, bytes]
+    keys: dict[str, bytes] = field(repr=False)
 
     @property
     def current(self) -> str:

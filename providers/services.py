@@ -16,6 +16,7 @@ from providers.clouds import CLOUDS, Cloud
 from providers.models import ProviderConnection, ProviderCredential
 from rbac import audit
 from rbac.models import Tenant, User, entra_guid
+from rbac.redaction import remember_secret
 from rbac.services import Actor, require
 
 Status, Health = ProviderConnection.Status, ProviderConnection.Health
@@ -174,6 +175,7 @@ def set_credential(
             certificate.expires_at,
         )
     else:
+        remember_secret(secret)
         _check_secret(secret, expires_at)
         fields, kind, fingerprint = {"secret": secret}, ProviderCredential.Kind.SECRET, ""
     sealed = secrets.seal(fields, connection_id=connection.pk)
@@ -257,6 +259,7 @@ def open_client(connection: ProviderConnection) -> Any:
     if credential.kind == ProviderCredential.Kind.CERTIFICATE:
         opened = ClientCertificate(fields["private_key_pem"], fields["public_pem"])
     else:
+        remember_secret(fields["secret"])
         opened = ClientSecret(fields["secret"])
     return GraphClient(
         cloud=Cloud(connection.cloud),

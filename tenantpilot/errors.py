@@ -4,6 +4,20 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.views.debug import SafeExceptionReporterFilter
+
+
+class BlindReporterFilter(SafeExceptionReporterFilter):
+    """Reports an error without values: neither what was sent nor what the code held. Also with DEBUG, which somebody may leave on."""
+
+    def is_active(self, request: HttpRequest | None) -> bool:
+        return True
+
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, str]:
+        return {} if request is None else dict.fromkeys(request.POST, self.cleansed_substitute)
+
+    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: Any) -> Any:
+        return [(name, self.cleansed_substitute) for name in tb_frame.f_locals]
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

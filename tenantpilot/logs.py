@@ -7,13 +7,13 @@ from typing import Any
 
 import structlog
 
-from rbac.redaction import redact
+from rbac.redaction import redact_lines, redact_value
 
 
 def _redact_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str) and key != "exception":
-            event[key] = redact(value)
+        # A traceback keeps its lines; its last one is often what a server answered.
+        event[key] = redact_lines(value) if key == "exception" and isinstance(value, str) else redact_value(value)
     return event
 
 

@@ -121,6 +121,8 @@ CSRF_COOKIE_NAME = "__Host-csrf" if CSRF_COOKIE_SECURE else "tenantpilot_csrf"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
+# In the session, which ends at sign-out: a cookie would show one person's messages to the next at the same browser.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "tenantpilot.errors.csrf_failure"
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
 SECURE_REDIRECT_EXEMPT = [r"^healthz/"]
@@ -176,6 +178,8 @@ RUN_REPUBLISH_SECONDS = env("RUN_REPUBLISH_SECONDS")
 BROKER_PUBLISH_TIMEOUT = env("BROKER_PUBLISH_TIMEOUT")
 WORKER_THREADS = env("WORKER_THREADS")
 
+# Django's own report of an error prints local variables, and with them secrets.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "tenantpilot.errors.BlindReporterFilter"
 LOGGING_CONFIG = None
 logging_config(log_format=env("LOG_FORMAT"), level=env("LOG_LEVEL"))
 
