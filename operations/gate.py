@@ -3,7 +3,7 @@
 from typing import Any
 
 from operations.registry import Operation, Reason
-from rbac.models import Tenant
+from rbac.models import Tenant, User
 from rbac.services import Actor, NotPermitted, require
 
 
@@ -17,6 +17,9 @@ def find_reasons(operation: Operation, inputs: Any, *, actor: Actor, tenant: Ten
             return [Reason("not_permitted", str(error))]
         if tenant.status != Tenant.Status.ACTIVE:
             reasons.append(Reason("tenant_archived"))
+    elif isinstance(actor, User):
+        # A role is held in a tenant; nobody holds one over all of them.
+        return [Reason("not_permitted", "Work on no tenant in particular is started by TenantPilot itself.")]
     for need in operation.needs:
         reason = need(inputs)
         if reason is not None:
