@@ -60,16 +60,18 @@ class TypeFilter(DropdownFilter):
 
 
 class InitiatorFilter(DropdownFilter):
-    """Members of the tenants in scope, and TenantPilot itself. Reading the names from the runs would scan them all."""
+    """TenantPilot itself, oneself, and the members of tenants where one may see them. Reading names from the runs would scan them all."""
 
     title = "initiator"
     parameter_name = "initiator"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        members = User.objects.filter(memberships__tenant__in=model_admin.visible_tenant_ids(request)).distinct()
+        seeing = set(request.user.tenants_with("members.view"))  # type: ignore[union-attr]
+        tenant_ids = seeing.intersection(model_admin.visible_tenant_ids(request))
+        known = User.objects.filter(Q(memberships__tenant__in=tenant_ids) | Q(pk=request.user.pk)).distinct()
         return [
             ("system", "TenantPilot"),
-            *((str(pk), name) for pk, name in members.order_by("username").values_list("pk", "username")[:200]),
+            *((str(pk), name) for pk, name in known.order_by("username").values_list("pk", "username")[:200]),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[OperationRun]) -> QuerySet[OperationRun]:

@@ -14,12 +14,16 @@ from operations import processes
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part of the deployment; `remedy` says what to do when it is not well."""
+    """One part of the deployment; `remedy` says what to do when it is not well.
+
+    `note` tells of machines and of all tenants together: for those who run the deployment.
+    """
 
     name: str
     is_well: bool
     detail: str
     remedy: str
+    note: str = ""
 
 
 def run_checks() -> list[Check]:
@@ -61,7 +65,9 @@ def _check_process(kind: str) -> Check:
         return Check(kind, False, "never seen", remedy)
     freshest = found[0]
     seconds = int(freshest.age.total_seconds())
-    return Check(kind, not freshest.is_stale, f"{freshest.name}, {seconds} s ago. {freshest.note}".strip(), remedy)
+    return Check(
+        kind, not freshest.is_stale, f"{seconds} s ago", remedy, note=f"{freshest.name}: {freshest.note}".strip(": ")
+    )
 
 
 @never_cache
