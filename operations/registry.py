@@ -1,9 +1,10 @@
 """Which operations exist. `@operation` declares one; a declaration that is not whole stops the start-up."""
 
 import hashlib
+import re
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
 from datetime import timedelta
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -48,6 +49,7 @@ class Operation:
     flush_every: int
     keep: timedelta
     writes: bool
+    defaults: Mapping[str, Callable[[], Any]]
     function: Callable[[Any, Any], None]
 
     @property
@@ -59,6 +61,10 @@ class Operation:
     def description(self) -> str:
         return (self.function.__doc__ or "").strip().splitlines()[0]
 
+    def complete(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """`raw`, with the declared default of each input it leaves out. Reads in the tenant's scope. Raises Failure."""
+        return {**{name: default() for name, default in self.defaults.items() if name not in raw}, **raw}
+
     def parse(self, raw: Mapping[str, Any]) -> Any:
         """The typed inputs from JSON or from a command line (`"1,2"` for a tuple). Raises Failure("invalid_inputs")."""
         hints = get_type_hints(self.inputs)
@@ -68,13 +74,27 @@ class Operation:
                 "invalid_inputs",
                 f"{self.key} has no input {', '.join(sorted(unknown))}; it has {', '.join(hints) or 'none'}.",
             )
+        missing = [field.name for field in fields(self.inputs) if _is_required(field) and field.name not in raw]
+        if missing:
+            raise Failure("invalid_inputs", f"{self.key} needs the input {', '.join(missing)}.")
         try:
-            return self.inputs(**{name: _convert(value, hints[name]) for name, value in raw.items()})
+            return self.inputs(**{name: _read(name, value, hints[name]) for name, value in raw.items()})
         except (TypeError, ValueError) as error:
             raise Failure("invalid_inputs", f"{self.key}: {error}") from error
 
     def dump(self, inputs: Any) -> dict[str, Any]:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(inputs).items()}
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _read(name: str, value: Any, hint: Any) -> Any:
+    try:
+        return _convert(value, hint)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _convert(value: Any, hint: Any) -> Any:
@@ -90,6 +110,8 @@ def _convert(value: Any, hint: Any) -> Any:
         if value.lower() not in ("true", "false"):
             raise ValueError(f"“{value}” is neither true nor false.")
         return value.lower() == "true"
+    if hint is int and isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value):
+        raise ValueError(f"“{value[:60]}” is not a whole number.")
     if hint in (int, str, bool):
         if isinstance(value, bool) is not (hint is bool) or not isinstance(value, (str, int)):
             raise ValueError(f"{value!r} is not of type {hint.__name__}.")
@@ -117,11 +139,14 @@ def operation(
     flush_every: int = 50,
     keep: timedelta = timedelta(days=90),
     writes: bool = False,
+    defaults: Mapping[str, Callable[[], Any]] | None = None,
 ) -> Callable[[Callable[[Any, Any], None]], Operation]:
     """Declare a background operation. The function sets no status and catches nothing; the engine derives how it ended.
 
     `slot` names what only one run at a time may use; `needs` are checked at start and again at run time; `writes` says that
-    it changes something in the customer's tenant, so it never starts again by itself. Raises BadDeclaration.
+    it changes something in the customer's tenant, so it never starts again by itself. `defaults` says what somebody means
+    who leaves an input out of a mapping of inputs: name → a function that is asked in the tenant's scope and may raise
+    Failure. Raises BadDeclaration.
     """
 
     def declare(function: Callable[[Any, Any], None]) -> Operation:
@@ -136,6 +161,7 @@ def operation(
             1 if writes else flush_every,
             keep,
             writes,
+            defaults or {},
             function,
         )
         _validate(declared)
@@ -158,6 +184,8 @@ def _validate(declared: Operation) -> None:
         is_dataclass(declared.inputs) and declared.inputs.__dataclass_params__.frozen,  # type: ignore[attr-defined]
         "the inputs are a frozen dataclass",
     )
+    unknown = set(declared.defaults) - {field.name for field in fields(declared.inputs)}
+    insist(not unknown, f"has a default for {', '.join(sorted(unknown))}, which is no input of it")
     for field in fields(declared.inputs):
         insist(
             not any(word in field.name for word in _SECRET_WORDS), f"input {field.name!r}: secrets never enter a run"

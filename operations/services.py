@@ -62,12 +62,15 @@ def start_operation(
 ) -> Start:
     """Record a run and ring the bell for it on commit. Touches the database only.
 
-    `inputs` is the operation's dataclass or a mapping of its fields; faulty ones are Refused, like everything else that
-    stands against it. `tenant` is None for fleet-wide work. A schedule that is refused leaves a blocked run, so that it is seen.
+    `inputs` is the operation's dataclass or a mapping of its fields, which may leave out what the operation has a default
+    for; faulty ones are Refused, like everything else that stands against it. `tenant` is None for fleet-wide work. A
+    schedule that is refused leaves a blocked run, so that it is seen.
     """
     try:
         operation = registry.get(operation) if isinstance(operation, str) else operation
-        inputs = operation.parse(inputs) if isinstance(inputs, Mapping) else inputs
+        if isinstance(inputs, Mapping):
+            with _scope_of(tenant):
+                inputs = operation.parse(operation.complete(inputs))
     except Failure as failure:
         return Refused((Reason(failure.code, failure.detail),))
     raw = operation.dump(inputs)

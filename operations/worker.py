@@ -6,23 +6,13 @@ import threading
 from typing import Any
 
 import structlog
-from celery.signals import worker_init, worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 from django.db import DatabaseError, connection
 
 from operations import context, processes
-from rbac.checks import WallsDown, insist_on_walls
 
 log = structlog.get_logger(__name__)
 BEAT_SECONDS = 10.0
-
-
-@worker_init.connect
-def _refuse_without_walls(**_kwargs: Any) -> None:
-    try:
-        insist_on_walls()
-    except WallsDown as error:
-        # Celery logs what a signal's receiver raises and goes on; only this ends the process.
-        raise SystemExit(str(error)) from error
 
 
 @worker_ready.connect

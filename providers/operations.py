@@ -24,6 +24,12 @@ register_codes(
         "Correct the Entra tenant id of the connection.",
         fatal=True,
     ),
+    FailureCode(
+        "no_connection",
+        "Which connection to use is not clear.",
+        "Connect the tenant, or make one of its connections the default.",
+        fatal=True,
+    ),
 )
 
 
@@ -47,6 +53,17 @@ def connection_is_usable(inputs: UsesConnection) -> Reason | None:
 def connection_can_be_checked(inputs: UsesConnection) -> Reason | None:
     """For `needs=`: as above, but a failed connection may be tried again."""
     return services.find_reason(inputs.connection_id, to_check=True)
+
+
+def default_connection_id() -> int:
+    """For `defaults=`: the default connection of the tenant in scope, or its only one. Raises Failure("no_connection")."""
+    found = list(ProviderConnection.objects.order_by("-is_default", "pk").values_list("pk", "is_default")[:2])
+    if not found:
+        raise Failure("no_connection", "The tenant has none.")
+    pk, is_default = found[0]
+    if not is_default and len(found) > 1:
+        raise Failure("no_connection", "The tenant has several, and none is the default.")
+    return int(pk)
 
 
 @contextmanager
@@ -74,6 +91,7 @@ def using(connection_id: int) -> Iterator[tuple[ProviderConnection, Any]]:
     slot=lambda inputs: f"check:{inputs.connection_id}",
     needs=[connection_can_be_checked],
     soft_limit=timedelta(minutes=5),
+    defaults={"connection_id": default_connection_id},
 )
 def check_connection(run: RunContext, inputs: CheckInputs) -> None:
     """Sign in, read the organization and compare the granted permissions with the needed ones."""

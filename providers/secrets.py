@@ -75,9 +75,14 @@ def open_sealed(sealed: bytes, *, connection_id: int) -> dict[str, str]:
     return fields
 
 
-def needs_resealing(sealed: bytes) -> bool:
-    """Whether a key other than the ring's first sealed it."""
-    return _take_apart(sealed)[0].decode("ascii", "replace") != ring().current
+def reseal(sealed: bytes, *, connection_id: int) -> bytes:
+    """The same fields, sealed with the ring's first key. Raises CannotOpen."""
+    return seal(open_sealed(sealed, connection_id=connection_id), connection_id=connection_id)
+
+
+def key_of(sealed: bytes) -> str:
+    """The id of the key that sealed it. Raises CannotOpen for a damaged value."""
+    return _take_apart(sealed)[0].decode("ascii", "replace")
 
 
 def _bound_to(name: bytes, connection_id: int) -> bytes:

@@ -3,16 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-import structlog
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError, connection, models
+from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from rbac.models import TenantModel
-
-log = structlog.get_logger(__name__)
 
 # Models of Django itself; ours say it themselves with `no_tenant`.
 _OF_DJANGO = {
@@ -60,16 +57,6 @@ def check_walls(**kwargs: Any) -> list[CheckMessage]:
     if "default" not in (kwargs.get("databases") or []):
         return []
     return [Error(breach, hint="See docs/isolation.md.", id="rbac.E002") for breach in find_breaches(connection)]
-
-
-def insist_on_walls() -> None:
-    """For the start of a serving process: raises WallsDown. Without a database there is nothing to serve, so that is no breach."""
-    try:
-        connection.ensure_connection()
-    except OperationalError:
-        log.warning("walls.not_checked", reason="The database does not answer; the first connection will be checked.")
-    finally:
-        connection.close()
 
 
 def insist(database: BaseDatabaseWrapper) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 
 from rbac import audit
 from rbac.capabilities import CAPABILITIES, roles_with
@@ -16,16 +16,19 @@ from rbac.scope import scope
 class SystemActor:
     """TenantPilot itself (schedules, follow-ups). Its capabilities are a short list of their own."""
 
+    name: str = "TenantPilot"
     username: str = "system"
     capabilities: frozenset[str] = frozenset(
         {"connection.check", "inventory.sync", "compliance.snapshot", "run.cancel", "run.retry"}
     )
 
     def __str__(self) -> str:
-        return "TenantPilot"
+        return self.name
 
 
 SYSTEM = SystemActor()
+# Whoever types a command without naming a person. Runs it starts work with TenantPilot's own rights and notify nobody.
+COMMAND_LINE = SystemActor(name="Command line", username="command_line")
 Actor = User | SystemActor
 
 
@@ -54,6 +57,13 @@ def require(actor: Actor, capability: str, tenant: Any) -> None:
         raise NotPermitted(capability)
 
 
+def new_tenant_id() -> int:
+    """The id of a tenant to come: known beforehand, its scope can be entered before the transaction that creates it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [Tenant._meta.db_table])
+        return int(cursor.fetchone()[0])
+
+
 def create_tenant(
     *,
     actor: User | SystemActor,
@@ -62,21 +72,23 @@ def create_tenant(
     entra_tenant_id: Any,
     time_zone: str = "UTC",
     owner: User | None = None,
+    tenant_id: int | None = None,
 ) -> Tenant:
     """Create a tenant; `owner` (or the acting person) becomes its first owner. Raises ValidationError.
 
-    Only platform administrators and the command line may do this.
+    Only platform administrators and the command line may do this. `tenant_id` is one of `new_tenant_id()`, for callers
+    that entered the scope of the tenant to come already.
     """
     if isinstance(actor, User) and not actor.is_superuser:
         raise NotPermitted("tenant.manage")
     tenant = Tenant(name=name, slug=slug, entra_tenant_id=entra_tenant_id, time_zone=time_zone)
     tenant.full_clean()
+    tenant.pk = tenant_id or new_tenant_id()
     first_owner = owner or (actor if isinstance(actor, User) else None)
-    with transaction.atomic():
-        tenant.save()
+    with scope(tenant.pk), transaction.atomic():
+        tenant.save(force_insert=True)
         if first_owner is not None:
             Membership.objects.create(user=first_owner, tenant=tenant, role="owner")
-    with scope(tenant.pk), transaction.atomic():
         audit.record(
             actor=actor, verb="tenant.created", tenant=tenant, target=tenant, after={"name": name, "slug": slug}
         )

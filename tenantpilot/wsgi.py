@@ -7,6 +7,6 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tenantpilot.settings")
 application = get_wsgi_application()
 
-from rbac.checks import insist_on_walls  # noqa: E402  (needs the applications)
+from tenantpilot import startup  # noqa: E402  (needs the apps, which the line above loads)
 
-insist_on_walls()
+startup.insist()
