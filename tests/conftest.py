@@ -61,7 +61,7 @@ def _owner_empties_tables() -> Iterator[None]:
     """Transactional tests end with `flush`. The serving role holds no TRUNCATE, so the owner does it, past the append-only triggers."""
 
     def handle(self: flush.Command, **options: Any) -> None:
-        with psycopg.connect(**_owner_parameters(), autocommit=True) as connection:
+        with psycopg.connect(**owner_parameters(), autocommit=True) as connection:
             tables = connection.execute(
                 "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables "
                 "WHERE schemaname = 'public' AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
@@ -76,7 +76,8 @@ def _owner_empties_tables() -> Iterator[None]:
     flush.Command.handle = original  # type: ignore[method-assign]
 
 
-def _owner_parameters() -> dict[str, Any]:
+def owner_parameters() -> dict[str, Any]:
+    """How to reach the test's database as its owner."""
     settings = connections["owner"].settings_dict
     return {
         "dbname": settings["NAME"],
@@ -90,7 +91,7 @@ def _owner_parameters() -> dict[str, Any]:
 @pytest.fixture
 def owner_connection(db: None) -> Iterator[psycopg.Connection[Any]]:
     """A raw connection as the owner, who passes the walls: to look at what is really stored."""
-    with psycopg.connect(**_owner_parameters(), autocommit=True) as connection:
+    with psycopg.connect(**owner_parameters(), autocommit=True) as connection:
         yield connection
 
 

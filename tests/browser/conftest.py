@@ -3,19 +3,16 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from operations.models import ProcessBeat
 from rbac.models import User
 from tests.conftest import PASSWORD
-from tests.waiting import wait_until
+from tests.processes import working
 
 # Playwright runs an event loop in this thread, in which Django would refuse every query of a test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -104,32 +101,5 @@ def shoot(page: Page, tmp_path: Path) -> Callable[[str], None]:
 @pytest.fixture
 def worker(transactional_db: None, sandbox: Any, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker on the test database, ready when it has shown its first sign of life."""
-    found = connection.settings_dict
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}",
-        "SANDBOX_URL": sandbox.base_url,
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "tenantpilot",
-        "worker",
-        "-P",
-        "threads",
-        "-c",
-        "4",
-        "-l",
-        "warning",
-    ]
-    with (tmp_path / "worker.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_until(lambda: process.poll() is not None or ProcessBeat.objects.filter(kind="worker").exists(), seconds=30)
-        assert process.poll() is None, (tmp_path / "worker.log").read_text()
+    with working(tmp_path / "worker.log") as process:
         yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=20)

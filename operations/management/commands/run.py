@@ -118,7 +118,7 @@ def _wait(run: OperationRun, *, seconds: float) -> None:
             waited = time.monotonic() - began
             if waited > seconds:
                 raise StillGoing(
-                    f"Run {run.pk} is still {run.status} after {seconds:.0f} seconds, and goes on: look at it with "
+                    f"Run {run.pk} is still {run.status} after {seconds:g} seconds, and goes on: look at it with "
                     "`manage.py runs`, or wait longer with --timeout."
                 )
             is_waiting = run.status == OperationRun.Status.QUEUED
@@ -140,7 +140,10 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < 7 * 24 * 3600:
         raise ArgumentTypeError("a number of seconds, more than 0 and less than a week")
     return seconds

@@ -42,8 +42,9 @@ class Command(HeadlessCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["sandbox_file"]
         described = _read_sandbox(path)
-        accounts = _make_accounts(path.with_name("demo-accounts.json"))
+        _insist_on_our_accounts()
         connected = [_connect(tenant, _app_for(n, len(described))) for n, tenant in enumerate(described)]
+        accounts = _make_accounts(path.with_name("demo-accounts.json"))
         tenants = [done.tenant for done in connected]
         _give_roles(tenants, accounts)
         started = sum(_look(done) for done in connected)
@@ -95,26 +96,29 @@ def _connect(described: dict[str, Any], app: str) -> Onboarded:
     return onboard(wanted, actor=COMMAND_LINE)
 
 
-def _make_accounts(path: Path) -> dict[str, User]:
-    """An account for each role, with the passwords of the file, or new ones where it names none."""
-    known = _read_passwords(path)
-    names = [*MEMBERS, STRANGER]
-    people = {name: User.objects.filter(username=name).first() for name in names}
-    foreign = [name for name, person in people.items() if person and person.email != _MAIL.format(username=name)]
+def _insist_on_our_accounts() -> None:
+    """Raise CommandError where somebody else has an account of such a name: the demo would set its password."""
+    taken = User.objects.filter(username__in=[*MEMBERS, STRANGER])
+    foreign = sorted(one.username for one in taken if one.email != _MAIL.format(username=one.username))
     if foreign:
         raise CommandError(
             f"There are accounts that the demo did not make: {', '.join(foreign)}. Use a database of its own for the demo, "
             "or start without it (./dev up --no-demo)."
         )
-    passwords = {name: known.get(name) or secrets.token_urlsafe(12) for name in names}
+
+
+def _make_accounts(path: Path) -> dict[str, User]:
+    """An account for each role, with the passwords of the file, or new ones where it names none."""
+    known = _read_passwords(path)
+    passwords = {name: known.get(name) or secrets.token_urlsafe(12) for name in (*MEMBERS, STRANGER)}
     # Before the accounts: a password that was set and not kept would lock everybody out.
-    listed = [{"role": name, "username": name, "password": passwords[name]} for name in names]
+    listed = [{"role": name, "username": name, "password": password} for name, password in passwords.items()]
     write_private(path, orjson.dumps(listed, option=orjson.OPT_INDENT_2).decode())
-    return {name: _make_account(name, passwords[name], people[name]) for name in names}
+    return {name: _make_account(name, password) for name, password in passwords.items()}
 
 
-def _make_account(name: str, password: str, person: User | None) -> User:
-    person = person or User(username=name, email=_MAIL.format(username=name))
+def _make_account(name: str, password: str) -> User:
+    person = User.objects.filter(username=name).first() or User(username=name, email=_MAIL.format(username=name))
     if not person.is_active or not person.password or not person.check_password(password):
         person.is_active = True
         person.set_password(password)
