@@ -9,7 +9,13 @@ from inventory.store import database_now, tenant_of
 from operations.context import RunContext
 from operations.registry import operation
 from operations.schedule import register_schedule
-from providers.operations import connection_is_usable, default_connection_id, usable_connection_ids, using
+from providers.operations import (
+    ITS_CONNECTION,
+    connection_is_usable,
+    default_connection_id,
+    usable_connection_ids,
+    using,
+)
 
 _PLATFORMS = {
     "windows": "Windows",
@@ -37,6 +43,7 @@ class SnapshotInputs:
     needs=[connection_is_usable],
     soft_limit=timedelta(minutes=30),
     defaults={"connection_id": default_connection_id},
+    target=ITS_CONNECTION,
 )
 def take_snapshot(run: RunContext, inputs: SnapshotInputs) -> None:
     """Count the managed devices of a tenant by platform and compliance state."""

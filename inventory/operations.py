@@ -15,7 +15,13 @@ from operations.failures import Failure, FailureCode, register_codes
 from operations.registry import Reason, operation
 from operations.schedule import register_schedule
 from providers.graph.client import GraphClient
-from providers.operations import connection_is_usable, default_connection_id, usable_connection_ids, using
+from providers.operations import (
+    ITS_CONNECTION,
+    connection_is_usable,
+    default_connection_id,
+    usable_connection_ids,
+    using,
+)
 
 # Lists are mostly waiting; more threads than this would only queue for the interpreter and the tenant's quota.
 LISTINGS_AT_ONCE = 6
@@ -59,6 +65,7 @@ def types_are_known(inputs: SyncInputs) -> Reason | None:
     soft_limit=timedelta(hours=1),
     flush_every=200,
     defaults={"connection_id": default_connection_id},
+    target=ITS_CONNECTION,
 )
 def sync_inventory(run: RunContext, inputs: SyncInputs) -> None:
     """Read the configuration of a tenant completely and store what changed."""

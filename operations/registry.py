@@ -50,6 +50,7 @@ class Operation:
     keep: timedelta
     writes: bool
     defaults: Mapping[str, Callable[[], Any]]
+    target: tuple[str, str] | None
     function: Callable[[Any, Any], None]
 
     @property
@@ -64,6 +65,13 @@ class Operation:
     def complete(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """`raw`, with the declared default of each input it leaves out. Reads in the tenant's scope. Raises Failure."""
         return {**{name: default() for name, default in self.defaults.items() if name not in raw}, **raw}
+
+    def target_of(self, inputs: Any) -> tuple[str, str]:
+        """(model, id) of the row that a run with these inputs works on; empty where it works on none."""
+        if self.target is None:
+            return "", ""
+        model, name = self.target
+        return model, str(getattr(inputs, name))
 
     def parse(self, raw: Mapping[str, Any]) -> Any:
         """The typed inputs from JSON or from a command line (`"1,2"` for a tuple). Raises Failure("invalid_inputs")."""
@@ -140,13 +148,15 @@ def operation(
     keep: timedelta = timedelta(days=90),
     writes: bool = False,
     defaults: Mapping[str, Callable[[], Any]] | None = None,
+    target: tuple[str, str] | None = None,
 ) -> Callable[[Callable[[Any, Any], None]], Operation]:
     """Declare a background operation. The function sets no status and catches nothing; the engine derives how it ended.
 
     `slot` names what only one run at a time may use; `needs` are checked at start and again at run time; `writes` says that
     it changes something in the customer's tenant, so it never starts again by itself. `defaults` says what somebody means
     who leaves an input out of a mapping of inputs: name → a function that is asked in the tenant's scope and may raise
-    Failure. Raises BadDeclaration.
+    Failure. `target` is the row it works on, by whose page its runs are found: ("app.model", the input with its id).
+    Raises BadDeclaration.
     """
 
     def declare(function: Callable[[Any, Any], None]) -> Operation:
@@ -162,6 +172,7 @@ def operation(
             keep,
             writes,
             defaults or {},
+            target,
             function,
         )
         _validate(declared)
@@ -184,8 +195,9 @@ def _validate(declared: Operation) -> None:
         is_dataclass(declared.inputs) and declared.inputs.__dataclass_params__.frozen,  # type: ignore[attr-defined]
         "the inputs are a frozen dataclass",
     )
-    unknown = set(declared.defaults) - {field.name for field in fields(declared.inputs)}
-    insist(not unknown, f"has a default for {', '.join(sorted(unknown))}, which is no input of it")
+    named = {*declared.defaults, *(declared.target or ())[1:]}
+    unknown = named - {field.name for field in fields(declared.inputs)}
+    insist(not unknown, f"names {', '.join(sorted(unknown))}, which is no input of it")
     for field in fields(declared.inputs):
         insist(
             not any(word in field.name for word in _SECRET_WORDS), f"input {field.name!r}: secrets never enter a run"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from operations import dispatch, registry
@@ -56,7 +56,6 @@ def start_operation(
     actor: Actor,
     tenant: Tenant | None,
     trigger: str = Trigger.MANUAL,
-    target: models.Model | None = None,
     retry_of: OperationRun | None = None,
     parent: OperationRun | None = None,
 ) -> Start:
@@ -74,6 +73,7 @@ def start_operation(
     except Failure as failure:
         return Refused((Reason(failure.code, failure.detail),))
     raw = operation.dump(inputs)
+    target_type, target_id = operation.target_of(inputs)
     initiator = actor if isinstance(actor, User) else None
     draft = OperationRun(
         tenant=tenant,
@@ -84,8 +84,8 @@ def start_operation(
         trigger=trigger,
         initiator=initiator,
         initiator_name=str(actor)[:200],
-        target_type=target._meta.label_lower if target is not None else "",
-        target_id=str(target.pk) if target is not None else "",
+        target_type=target_type,
+        target_id=target_id,
         retry_of=retry_of,
         parent=parent,
     )

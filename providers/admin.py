@@ -144,11 +144,10 @@ class ProviderConnectionAdmin(ScopedAdmin):
         return self._start(request, "compliance.snapshot", object_id)
 
     def _start(self, request: HttpRequest, operation: str, object_id: str) -> HttpResponse:
-        connection = self.get_object(request, object_id)
         inputs = {"connection_id": int(object_id)}
         announce(
             request,
-            start_operation(operation, inputs, actor=request.user, tenant=request.tenant, target=connection),  # type: ignore[arg-type, attr-defined]
+            start_operation(operation, inputs, actor=request.user, tenant=request.tenant),  # type: ignore[arg-type, attr-defined]
         )
         return _stay(object_id)
 

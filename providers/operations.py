@@ -66,6 +66,10 @@ def default_connection_id() -> int:
     return int(pk)
 
 
+# For `target=`.
+ITS_CONNECTION = ("providers.providerconnection", "connection_id")
+
+
 @contextmanager
 def using(connection_id: int) -> Iterator[tuple[ProviderConnection, Any]]:
     """The connection and its Graph client; a failure that tells about the connection marks it on the way out.
@@ -92,6 +96,7 @@ def using(connection_id: int) -> Iterator[tuple[ProviderConnection, Any]]:
     needs=[connection_can_be_checked],
     soft_limit=timedelta(minutes=5),
     defaults={"connection_id": default_connection_id},
+    target=ITS_CONNECTION,
 )
 def check_connection(run: RunContext, inputs: CheckInputs) -> None:
     """Sign in, read the organization and compare the granted permissions with the needed ones."""

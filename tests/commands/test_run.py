@@ -16,7 +16,7 @@ from operations.executor import execute
 from operations.management.commands import run as run_command
 from operations.models import Notification, OperationRun
 from operations.registry import Reason
-from operations.services import Started, start_operation
+from operations.services import Started, cancel_run, retry_run, start_operation
 from providers.models import ProviderConnection
 from providers.sandbox.server import Sandbox
 from providers.services import set_enabled
@@ -268,6 +268,17 @@ def test_a_connection_is_filled_in_when_there_is_no_doubt_which(
     for operation in ("connection.check", "inventory.sync", "compliance.snapshot"):
         answer = type_in("run", operation, "--tenant", "contoso", "--json")
         assert (answer.code, answer.data["inputs"]["connection_id"]) == (0, connection.pk), answer.err
+
+
+def test_the_run_is_found_from_its_connection_and_so_is_its_retry(
+    type_in: TypeIn, contoso: Tenant, connection: ProviderConnection, cast: SimpleNamespace
+) -> None:
+    """CMD-4: however it was started."""
+    type_in("run", "connection.check", "--tenant", "contoso")
+    first = cancel_run(runs_of(contoso)[0], actor=cast.operator)
+    assert isinstance(retry_run(first, actor=cast.operator), Started)
+    on = ("providers.providerconnection", str(connection.pk))
+    assert [(run.target_type, run.target_id) for run in runs_of(contoso)] == [on, on]
 
 
 def test_the_default_connection_wins_and_without_one_the_choice_is_left_to_the_person(
