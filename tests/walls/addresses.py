@@ -120,6 +120,7 @@ RULES: dict[str, Rule] = {
     "healthz-ready": lambda who, method, which: frozenset({200, 503}),
     "admin:health": _page,
     "admin:live": _read_only,
+    "admin:switcher": _page,
     "admin:bell": _read_only,
     "admin:bell_read": _acts,
     "admin:account": lambda who, method, which: OK if method == "GET" else OK | MOVED,
