@@ -31,7 +31,7 @@ def declare(**more: Any) -> Operation:
 
 
 def test_words_of_a_command_line_become_typed_inputs() -> None:
-    """RUN-3"""
+    """CMD-4"""
     assert declare().parse({"number": "7", "words": "a,b", "is_loud": "True"}) == Inputs(7, ("a", "b"), True)
 
 
@@ -47,7 +47,7 @@ def test_words_of_a_command_line_become_typed_inputs() -> None:
     ],
 )
 def test_faulty_inputs_are_named_with_what_is_wrong(raw: dict[str, Any], sentence: str) -> None:
-    """RUN-3"""
+    """CMD-1"""
     with pytest.raises(Failure) as raised:
         declare().parse(raw)
     assert raised.value.code == "invalid_inputs"
@@ -70,13 +70,13 @@ def test_a_default_is_asked_for_only_when_the_input_is_left_out() -> None:
 
 
 def test_the_row_that_a_run_works_on_comes_from_its_inputs() -> None:
-    """RUN-3"""
+    """CMD-4"""
     assert declare().target_of(Inputs(7)) == ("", "")
     assert declare(target=("shop.order", "number")).target_of(Inputs(7)) == ("shop.order", "7")
 
 
 @pytest.mark.parametrize("more", [{"defaults": {"colour": int}}, {"target": ("shop.order", "colour")}])
 def test_a_declaration_that_names_an_input_it_does_not_have_stops_the_start(more: dict[str, Any]) -> None:
-    """RUN-3"""
+    """CMD-4"""
     with pytest.raises(BadDeclaration, match="names colour, which is no input of it"):
         declare(**more)
