@@ -4,7 +4,20 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.views.debug import SafeExceptionReporterFilter
+from django.utils.safestring import SafeString
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
+
+from rbac.redaction import redact_lines
+
+
+class RedactedReporter(ExceptionReporter):
+    """Django's page with a traceback, for DEBUG, without secrets in the words of the error."""
+
+    def get_traceback_html(self) -> SafeString:
+        return SafeString(redact_lines(super().get_traceback_html()))
+
+    def get_traceback_text(self) -> SafeString:
+        return SafeString(redact_lines(super().get_traceback_text()))
 
 
 class BlindReporterFilter(SafeExceptionReporterFilter):

@@ -179,6 +179,7 @@ BROKER_PUBLISH_TIMEOUT = env("BROKER_PUBLISH_TIMEOUT")
 WORKER_THREADS = env("WORKER_THREADS")
 
 # Django's own report of an error prints local variables, and with them secrets.
+DEFAULT_EXCEPTION_REPORTER = "tenantpilot.errors.RedactedReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "tenantpilot.errors.BlindReporterFilter"
 LOGGING_CONFIG = None
 logging_config(log_format=env("LOG_FORMAT"), level=env("LOG_LEVEL"))

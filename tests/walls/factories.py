@@ -126,4 +126,4 @@ def _make_lifelike(rows: dict[type[models.Model], Any], tenant: Tenant, person: 
     version = rows[ItemVersion]
     with scope(tenant.pk):
         InventoryItem.objects.filter(pk=version.item_id).update(current_version=version)
-    rows[InventoryItem] = version.item
+        rows[InventoryItem] = InventoryItem.objects.get(pk=version.item_id)
