@@ -7,9 +7,12 @@ from typing import Any
 import orjson
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from kombu.exceptions import ContentDisallowed
+from kombu.serialization import loads
 
 from operations.models import Notification, OperationItem, OperationRun
 from operations.registry import all_operations
@@ -114,6 +117,13 @@ def test_every_operation_that_exists_can_be_started_from_a_page() -> None:
     """ISO-12: so that the test above covers each; a new one needs its button, or a line here that says why not."""
     ours = {key for key, known in all_operations().items() if not known.function.__module__.startswith("tests.")}
     assert ours == {"connection.check", "inventory.sync", "compliance.snapshot"}
+
+
+def test_a_message_in_another_form_than_ours_is_not_even_read() -> None:
+    """ISO-12: a pickled one would run what it holds."""
+    assert list(current_app.conf.accept_content) == ["json"]
+    with pytest.raises(ContentDisallowed):
+        loads(b"", "application/x-python-serialize", "binary", accept=current_app.conf.accept_content)
 
 
 def test_opening_a_dialog_starts_nothing(
