@@ -4,58 +4,91 @@ import contextvars
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DataError, InterfaceError, OperationalError, connection, transaction
 
 from operations.failures import Failure
+from operations.gate import find_reasons_again
 from operations.models import COUNTERS, OperationItem, OperationRun
 from operations.registry import Operation
+from rbac.redaction import redact_and_cut, show_controls
 
 Result = OperationItem.Result
 
 
-class RunLost(Exception):
+class RunInterrupted(Exception):
+    """Ends the function of an operation from outside, between two items or in a wait. `code` says how the run ends."""
+
+    code = ""
+
+
+class RunLost(RunInterrupted):
     """The run is no longer this worker's. Stop at once, write nothing, tell nobody."""
 
 
-class RunCancelled(Exception):
+class RunCancelled(RunInterrupted):
     """Somebody asked for the run to stop."""
 
+    code = "cancelled"
 
-class RunTimedOut(Exception):
+
+class RunTimedOut(RunInterrupted):
     """The run reached its soft limit."""
 
+    code = "timed_out"
 
-class WorkerStopping(Exception):
+
+class WorkerStopping(RunInterrupted):
     """The worker process is being stopped (deployment)."""
+
+    code = "worker_stopped"
+
+
+class TenantArchived(RunInterrupted):
+    """The tenant was archived while the run was at work."""
+
+    code = "tenant_archived"
 
 
 # Set when the process is asked to stop; every run sees it at its next beat.
 stopping = threading.Event()
 
+# One statement proves the attempt, renews, and locks the row until commit, so that the sweep waits. A transaction that then
+# does nothing for a whole lease hangs: Postgres ends it, since the sweep passes over a locked row and would do so for ever.
 _RENEW = """
 UPDATE operations_operationrun SET lease_until = statement_timestamp() + %s, {counters}
 WHERE id = %s AND attempt = %s AND status = 'running'
-RETURNING cancel_requested_at IS NOT NULL
+RETURNING cancel_requested_at IS NOT NULL,
+  EXISTS (SELECT FROM rbac_tenant WHERE rbac_tenant.id = tenant_id AND rbac_tenant.status <> 'active'),
+  set_config('idle_in_transaction_session_timeout', %s, true)
 """.format(counters=", ".join(f"{name} = %s" for name in COUNTERS))
+
+
+def code_of(error: Exception) -> str:
+    """The failure code of an exception that nobody expected."""
+    return "storage_failed" if isinstance(error, (DataError, OperationalError, InterfaceError)) else "internal_error"
 
 
 class Step:
     """One item of work. Leaving the block records it: a known failure marks the item and the run goes on."""
 
     def __init__(self, run: "RunContext", key: str, label: str) -> None:
-        self._run, self.key, self.label = run, key[:200], label[:300] or key[:300]
+        self._run, self.key = run, show_controls(key[:200])[:200]
+        self.label = show_controls((label or key)[:300])[:300]
         self.result: str = Result.SUCCEEDED
         self.code = self.message = self.graph_request_id = self.ref = ""
+        self._is_unknown = False
 
     def skip(self, code: str, message: str = "") -> None:
         """Record the item as skipped, for the reason `code`."""
-        self.result, self.code, self.message = Result.SKIPPED, code, message[:500]
+        self.result, self.code, self.message = Result.SKIPPED, code, redact_and_cut(message, 500)
 
     def fail(self, failure: Failure) -> None:
         """Record the item as failed without leaving the block."""
@@ -63,26 +96,28 @@ class Step:
         self.graph_request_id = failure.graph_request_id
 
     def mark_unknown(self) -> None:
-        """Record, before a write to the tenant, that its result is not known yet. Committed at once."""
-        self._run.record(self, Result.UNKNOWN)
-        self._run.flush()
+        """Record, before a write to the tenant, that its result is not known yet. Committed at once.
+
+        Whoever wants the run to stop is heard before, not between this mark and the write. Only a block that ends well, or
+        a Failure with `no_effect`, settles the item; anything else leaves it unknown, for somebody to look at the object.
+        """
+        self._run.renew()
+        self._is_unknown = True
+        self._run.record(self, Result.UNKNOWN, now=True)
 
     def __enter__(self) -> "Step":
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
-        if isinstance(error, Failure):
-            self.fail(error)
-            self._run.record(self)
-            return not error.fatal
-        if error is None:
-            self._run.record(self)
-        elif isinstance(error, Exception) and not isinstance(
-            error, (RunLost, RunCancelled, RunTimedOut, WorkerStopping)
-        ):
-            self.fail(Failure("internal_error"))
-            self._run.record(self)
-        return False
+        if isinstance(error, RunInterrupted) or (error is not None and not isinstance(error, Exception)):
+            return False
+        if error is not None:
+            failure = error if isinstance(error, Failure) else Failure(code_of(error))
+            self.fail(failure)
+            if self._is_unknown and not failure.no_effect:
+                self.result = Result.UNKNOWN
+        self._run.record(self)
+        return isinstance(error, Failure) and not error.fatal
 
 
 class RunContext:
@@ -96,14 +131,19 @@ class RunContext:
         self.tenant_id: int | None = run.tenant_id
         self.attempt: int = run.attempt
         self.operation = operation
-        self.writes = operation.writes
+        self._run = run
+        self._may_write = False
         self._lease = timedelta(seconds=settings.RUN_LEASE_SECONDS)
         self._renew_every = min(settings.RUN_LEASE_SECONDS / 4, 5.0)
         self._ends_at = time.monotonic() + operation.soft_limit.total_seconds()
         self._renewed_at = time.monotonic()
-        self._lock = threading.RLock()
+        self._interruption: type[RunInterrupted] | None = None
+        # Guards what follows. Never held while the database is asked: a thread that waits for the run's row would hold off
+        # the one that has locked it, for ever, because Postgres sees no deadlock there.
+        self._lock = threading.Lock()
         self._pending: dict[str, OperationItem] = {}
         self._results: dict[str, tuple[str, str]] = {}
+        self._tally: Counter[str] = Counter()
         self.counters: dict[str, int | None] = {name: None if name == "total" else 0 for name in COUNTERS}
 
     # -- items and counters ------------------------------------------------------------------------------------------
@@ -141,7 +181,8 @@ class RunContext:
                     raise ValueError(f"{name!r} is not a counter of a run.")
                 self.counters[name] = (self.counters[name] or 0) + number
 
-    def record(self, step: Step, result: str | None = None) -> None:
+    def record(self, step: Step, result: str | None = None, *, now: bool = False) -> None:
+        """Keep the result of an item, to be stored with the next flush; `now` stores it before this returns."""
         item = OperationItem(
             tenant_id=self.tenant_id,
             run_id=self.id,
@@ -151,13 +192,18 @@ class RunContext:
             code=step.code,
             message=step.message,
             graph_request_id=step.graph_request_id,
-            ref=step.ref[:200],
+            ref=show_controls(step.ref[:200])[:200],
         )
         with self._lock:
-            self._pending[step.key] = item
+            before = self._results.get(step.key)
+            if before is not None:
+                self._tally[before[0]] -= 1
+            self._tally[item.result] += 1
             self._results[step.key] = (item.result, item.code)
-            if len(self._pending) >= self.operation.flush_every:
-                self.flush()
+            self._pending[step.key] = item
+            is_full = len(self._pending) >= self.operation.flush_every
+        if now or is_full:
+            self.flush()
 
     def results(self) -> list[tuple[str, str]]:
         """(result, code) of every item so far."""
@@ -167,56 +213,87 @@ class RunContext:
     # -- the lease ---------------------------------------------------------------------------------------------------
 
     def beat(self) -> None:
-        """Show life, between two items and in every wait. Renews when due. Raises RunLost, RunCancelled, RunTimedOut, WorkerStopping."""
-        if stopping.is_set():
-            raise WorkerStopping
-        if time.monotonic() > self._ends_at:
-            raise RunTimedOut
-        if time.monotonic() - self._renewed_at >= self._renew_every:
+        """Show life, between two items and in every wait; renews when due.
+
+        Raises RunLost, RunCancelled, TenantArchived, RunTimedOut, WorkerStopping.
+        """
+        # A stopping worker asks once more: a run that somebody cancelled ends as cancelled, and is not started again.
+        if stopping.is_set() or time.monotonic() - self._renewed_at >= self._renew_every:
             self.flush()
+        self._heed()
 
     def renew(self) -> None:
-        """Renew now: right before a write to the tenant, so that only the owner of the run begins one."""
-        self.beat()
+        """Renew now: right before a write to the tenant, so that only the owner of the run begins one.
+
+        Before the first write of an operation that writes, the gate is asked once more. Raises what `beat` raises, and
+        Failure with the gate's reason.
+        """
+        if self.operation.writes and not self._may_write:
+            self._ask_gate()
         self.flush()
+        self._heed()
 
     def flush(self) -> None:
-        """Write pending items and counters together with the renewal that proves they may be written."""
+        """Write pending items and counters together with the renewal that proves they may be written. Raises RunLost."""
+        try:
+            self._flush()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block:
+                raise
+            # The connection was cut while we waited for Graph (a failover, a restarted pooler). Once more, on a new one: nothing
+            # is doubled by it, and the renewal shows whether the run is still ours.
+            connection.close()
+            self._flush()
+
+    def _flush(self) -> None:
         with self.transaction():
             self.write_pending()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A transaction whose first statement renews the lease: it proves the attempt and holds off the sweep until commit."""
-        cancelled = False
-        with transaction.atomic():
-            cancelled = self._renew()
-            yield
-        if cancelled:
-            raise RunCancelled
+        """A transaction whose first statement renews the lease: it proves the attempt and holds off the sweep until commit.
 
-    def _renew(self) -> bool:
-        with self._lock:
-            self._tally()
-            values: list[Any] = [self.counters[name] for name in COUNTERS]
+        Every write of an operation to our database stands in one. Raises RunLost.
+        """
+        # Inside somebody else's transaction a limit would outlive ours.
+        idle_limit = timedelta() if connection.in_atomic_block else self._lease
+        with transaction.atomic():
+            self._renew(idle_limit)
+            yield
+
+    def _renew(self, idle_limit: timedelta) -> None:
+        counters = self.final_counters()
+        values = [self._lease, *counters.values(), self.id, self.attempt, f"{idle_limit // timedelta(milliseconds=1)}"]
         with connection.cursor() as cursor:
-            cursor.execute(_RENEW, [self._lease, *values, self.id, self.attempt])  # type: ignore[list-item]
+            cursor.execute(_RENEW, values)  # type: ignore[arg-type]
             row = cursor.fetchone()
         if row is None:
             raise RunLost
         self._renewed_at = time.monotonic()
-        return bool(row[0])
+        is_cancelled, is_archived, _limit = row
+        self._interruption = RunCancelled if is_cancelled else TenantArchived if is_archived else None
 
-    def _tally(self) -> None:
-        results = [result for result, _code in self._results.values()]
-        self.counters["succeeded"] = results.count(Result.SUCCEEDED)
-        self.counters["failed"] = results.count(Result.FAILED) + results.count(Result.UNKNOWN)
-        self.counters["skipped"] = results.count(Result.SKIPPED)
-        self.counters["processed"] = len(results)
+    def _heed(self) -> None:
+        if self._interruption is not None:
+            raise self._interruption
+        if stopping.is_set():
+            raise WorkerStopping
+        if time.monotonic() > self._ends_at:
+            raise RunTimedOut
+
+    def _ask_gate(self) -> None:
+        reasons = find_reasons_again(self._run, self.operation)
+        if reasons:
+            raise Failure(reasons[0].code, reasons[0].detail, no_effect=True)
+        self._may_write = True
 
     def final_counters(self) -> dict[str, int | None]:
+        """The counters as they stand, by name, in the order of COUNTERS."""
         with self._lock:
-            self._tally()
+            self.counters["succeeded"] = self._tally[Result.SUCCEEDED]
+            self.counters["failed"] = self._tally[Result.FAILED] + self._tally[Result.UNKNOWN]
+            self.counters["skipped"] = self._tally[Result.SKIPPED]
+            self.counters["processed"] = len(self._results)
             return dict(self.counters)
 
     def write_pending(self) -> None:
@@ -232,7 +309,7 @@ class RunContext:
             update_fields=["label", "result", "code", "message", "graph_request_id", "ref"],
         )
         # Forgotten only once they are stored: a rollback must not lose them.
-        transaction.on_commit(lambda: self._forget(items))
+        transaction.on_commit(partial(self._forget, items))
 
     def _forget(self, items: list[OperationItem]) -> None:
         with self._lock:

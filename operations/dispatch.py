@@ -36,6 +36,8 @@ def publish(tenant_id: int | None, run_id: int) -> None:
             )
     except Exception as error:  # kombu, redis and socket errors have no common base below Exception
         raise PublishFailed(type(error).__name__) from error
-    OperationRun.objects.filter(pk=run_id, status=OperationRun.Status.QUEUED).update(
+    # A worker may have been quicker than this line; a run that has ended already is not touched any more.
+    active = [OperationRun.Status.QUEUED, OperationRun.Status.RUNNING]
+    OperationRun.objects.filter(pk=run_id, status__in=active).update(
         published_at=Now(), publish_tries=F("publish_tries") + 1
     )

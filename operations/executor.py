@@ -6,24 +6,24 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DataError, InterfaceError, OperationalError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from operations import guard, registry
-from operations.context import RunCancelled, RunContext, RunLost, RunTimedOut, WorkerStopping
+from operations.context import RunContext, RunInterrupted, RunLost, code_of, stopping
 from operations.failures import Failure
-from operations.gate import find_reasons
+from operations.gate import actor_of, find_reasons_again
 from operations.models import Notification, OperationItem, OperationRun
 from operations.notifications import notify
 from rbac import audit
-from rbac.models import User
 from rbac.scope import scope
-from rbac.services import SYSTEM, Actor
+from rbac.services import SYSTEM
 
 log = structlog.get_logger(__name__)
 Status, Outcome = OperationRun.Status, OperationRun.Outcome
@@ -41,19 +41,25 @@ class Ending:
     def of(cls, outcome: str, code: str, detail: str = "") -> "Ending":
         return cls(outcome, code, Failure(code, detail).message)
 
+    @classmethod
+    def cut_short(cls, code: str, *, was_useful: bool) -> "Ending":
+        """The ending of work that was stopped from outside; partial where items had succeeded."""
+        return cls.of(Outcome.PARTIALLY_SUCCEEDED if was_useful else Outcome.FAILED, code)
+
 
 def execute(tenant_id: int | None, run_id: int) -> None:
     """Execute one delivered run, if it is still to be claimed. A wrong pair of ids, or a late message, finds nothing to do."""
+    if stopping.is_set():
+        # Claimed now, it would end at once. It stays queued, and the sweep publishes it for a worker that stays.
+        return
     with scope(tenant_id) if tenant_id is not None else scope(fleet=True):
         run = claim(run_id)
         if run is None:
             return
-        with structlog.contextvars.bound_contextvars(run=run.pk, operation=run.type):
-            _log_transition(run.pk, "queued", "running", "claimed")
-            context = ending = None
+        with structlog.contextvars.bound_contextvars(run=run.pk, tenant=run.tenant_id, operation=run.type):
+            context = None
             try:
-                operation = registry.get(run.type)
-                context = RunContext(run, operation)
+                context = RunContext(run, registry.get(run.type))
                 ending = perform(context, run)
             except RunLost:
                 log.warning("run.lost", attempt=run.attempt)
@@ -76,10 +82,11 @@ def claim(run_id: int) -> OperationRun | None:
         )
         if not won:
             return None
-        run: OperationRun = OperationRun.objects.select_related("tenant", "initiator").get(pk=run_id)
+        run: OperationRun = OperationRun.objects.get(pk=run_id)
         known = registry.all_operations().get(run.type)
         if known is not None:
             OperationRun.objects.filter(pk=run_id).update(deadline_at=Now() + known.hard_limit)
+        log_transition(run, "queued", "running", run.worker)
     return run
 
 
@@ -87,31 +94,25 @@ def perform(context: RunContext, run: OperationRun) -> Ending:
     """Check the gate again, run the function, and say how it ended. Raises RunLost."""
     operation = context.operation
     try:
-        inputs = operation.parse(run.inputs)
-        reasons = find_reasons(operation, inputs, actor=actor_of(run), tenant=run.tenant)
+        reasons = find_reasons_again(run, operation)
         if reasons:
             return Ending.of(Outcome.BLOCKED, reasons[0].code, reasons[0].detail)
         with guard.running(context):
-            operation.function(context, inputs)
-        context.beat()
+            operation.function(context, operation.parse(run.inputs))
         return derive_ending(context.results())
-    except RunCancelled:
-        return Ending.of(Outcome.CANCELLED, "cancelled")
-    except RunTimedOut:
-        return _cut_short(context, "timed_out")
-    except WorkerStopping:
-        return _cut_short(context, "worker_stopped")
-    except Failure as failure:
-        return Ending.of(Outcome.FAILED, failure.code, failure.detail)
     except RunLost:
         raise
-    except (DataError, OperationalError, InterfaceError):
-        log.exception("run.storage_failed")
-        return Ending.of(Outcome.FAILED, "storage_failed")
-    except Exception:
+    except RunInterrupted as interruption:
+        if interruption.code == "cancelled":
+            return Ending.of(Outcome.CANCELLED, "cancelled")
+        was_useful = any(result == OperationItem.Result.SUCCEEDED for result, _code in context.results())
+        return Ending.cut_short(interruption.code, was_useful=was_useful)
+    except Failure as failure:
+        return Ending.of(Outcome.FAILED, failure.code, failure.detail)
+    except Exception as error:
         # The traceback is for the log, found by the run's number; a page must not show what it may hold.
-        log.exception("run.internal_error")
-        return Ending.of(Outcome.FAILED, "internal_error")
+        log.exception("run.failed_unexpectedly", code=code_of(error))
+        return Ending.of(Outcome.FAILED, code_of(error))
 
 
 def derive_ending(results: list[tuple[str, str]]) -> Ending:
@@ -125,18 +126,14 @@ def derive_ending(results: list[tuple[str, str]]) -> Ending:
     return Ending.of(Outcome.FAILED, shared)
 
 
-def _cut_short(context: RunContext, code: str) -> Ending:
-    done = any(result == OperationItem.Result.SUCCEEDED for result, _code in context.results())
-    return Ending.of(Outcome.PARTIALLY_SUCCEEDED if done else Outcome.FAILED, code)
-
-
 def _finish_patiently(run: OperationRun, ending: Ending, context: RunContext | None) -> None:
     """Finish, also across a short loss of the database; after that the lease tells the truth."""
     for pause in (0.2, 1.0, 3.0, None):
         try:
             finish(run.pk, ending, attempt=run.attempt, status=Status.RUNNING, context=context)
             return
-        except (OperationalError, InterfaceError):
+        except Error:
+            # Also where the commit happened and only its answer was lost: the next try then changes nothing.
             log.warning("run.finish_retried", exc_info=True)
             connection.close()
             if pause is None:
@@ -147,8 +144,8 @@ def _finish_patiently(run: OperationRun, ending: Ending, context: RunContext | N
 def finish(run_id: int, ending: Ending, *, context: RunContext | None = None, **expected: Any) -> bool:
     """End a run, if it is still as `expected` says (the compare-and-set). False: somebody else ended it, nothing was written.
 
-    Worker, cancel, failed dispatch and sweep all end here: items, outcome, audit entry and the one terminal notification
-    stand in one transaction.
+    Worker, cancel, failed dispatch and sweep all end here: items, outcome, audit entry, the one terminal notification and
+    the new run that follows a lost one stand in one transaction.
     """
     counters = {} if context is None else context.final_counters()
     with transaction.atomic():
@@ -175,8 +172,8 @@ def finish(run_id: int, ending: Ending, *, context: RunContext | None = None, **
             run_id=run.pk,
         )
         notify(run, Notification.Kind.COMPLETED)
-    _log_transition(run_id, str(expected.get("status", "")), "completed", f"{ending.outcome} {ending.code}".strip())
-    follow_up_if_lost(run)
+        log_transition(run, str(expected["status"]), "completed", f"{ending.outcome} {ending.code}".strip())
+        _follow_up(run)
     return True
 
 
@@ -186,28 +183,35 @@ def insert_blocked(draft: OperationRun, reason: registry.Reason) -> OperationRun
     draft.failure_code, draft.failure_message = reason.code, reason.message
     draft.completed_at = Now()
     draft.save(force_insert=True)
+    notify(draft, Notification.Kind.COMPLETED)
+    log_transition(draft, "", "completed", f"{draft.outcome} {reason.code}")
     return draft
 
 
-def follow_up_if_lost(run: OperationRun) -> None:
-    """A lost or stopped run of an operation that only reads is followed by one new run; one that writes waits for a person."""
+def _follow_up(run: OperationRun) -> None:
+    """A lost or stopped run of an operation that only reads is followed by one new run, in the transaction that ended it.
+
+    One that writes waits for a person. One that somebody asked to stop, and one that is a retry itself, ends here.
+    """
     operation = registry.all_operations().get(run.type)
     if run.failure_code not in ("worker_lost", "worker_stopped") or operation is None or operation.writes:
         return
-    if run.retry_of_id is not None and run.trigger == OperationRun.Trigger.RETRY:
+    if run.trigger == OperationRun.Trigger.RETRY or run.cancel_requested_at is not None:
         return
     # Late: the service ends a failed dispatch through finish() of this module.
     from operations.services import start_again
 
-    start_again(run, actor=actor_of(run))
+    try:
+        with transaction.atomic():
+            actor = actor_of(run)
+            if actor is not None:
+                start_again(run, actor=actor, unattended=True)
+    except Exception:
+        # A run that cannot be followed has ended all the same.
+        log.exception("run.follow_up_failed", run=run.pk)
 
 
-def actor_of(run: OperationRun) -> Actor:
-    """On whose rights the run works: its initiator's, read anew; TenantPilot's own where nobody started it."""
-    if run.trigger == OperationRun.Trigger.SCHEDULE or run.initiator_id is None:
-        return SYSTEM
-    return User.objects.get(pk=run.initiator_id)
-
-
-def _log_transition(run_id: int, before: str, after: str, reason: str) -> None:
-    log.info("run.transition", run_id=run_id, before=before, after=after, reason=reason)
+def log_transition(run: OperationRun, before: str, after: str, reason: str) -> None:
+    """One line for each change of status, once it is committed (docs/life-of-a-run.md shows how to read them)."""
+    facts = {"run": run.pk, "tenant": run.tenant_id, "operation": run.type, "attempt": run.attempt}
+    transaction.on_commit(partial(log.info, "run.transition", **facts, before=before, after=after, reason=reason))

@@ -6,7 +6,7 @@ sentence and the hint of the code, never a traceback.
 
 from dataclasses import dataclass
 
-from rbac.redaction import redact_and_cut
+from rbac.redaction import redact_and_cut, show_controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,24 @@ class FailureCode:
 
 
 class Failure(Exception):
-    """A known failure. `detail` may come from outside: it is redacted and cut here, once."""
+    """A known failure. `detail` may come from outside: it is redacted and cut here, once.
+
+    `no_effect`: whoever raises it knows that the write it speaks of was not done. `retry_after` is in seconds.
+    """
 
     def __init__(
-        self, code: str, detail: str = "", *, graph_request_id: str = "", retry_after: float | None = None
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        graph_request_id: str = "",
+        retry_after: float | None = None,
+        no_effect: bool = False,
     ) -> None:
         self.code = code
+        self.no_effect = no_effect
         self.detail = redact_and_cut(detail, 400)
-        self.graph_request_id = graph_request_id[:64]
+        self.graph_request_id = show_controls(graph_request_id[:64])[:64]
         self.retry_after = retry_after
         super().__init__(self.message)
 
@@ -84,13 +94,13 @@ register_codes(
     FailureCode(
         "worker_lost",
         "The worker that ran this stopped answering.",
-        "Retry the run; what it had done is kept.",
+        "Retry the run; what it had done is kept. Work that only reads is started again once by itself.",
         fatal=True,
     ),
     FailureCode(
         "worker_stopped",
         "The worker was stopped for maintenance.",
-        "Read-only work starts again by itself; retry the rest.",
+        "Work that only reads is started again once by itself; retry the rest.",
         True,
     ),
     FailureCode(

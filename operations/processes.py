@@ -1,5 +1,7 @@
-"""Signs of life of the background processes, for the health page."""
+"""Signs of life of the background processes, for the health page, and what only one of them may do at a time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -48,3 +50,18 @@ def lives() -> list[Life]:
 def is_alive(kind: str) -> bool:
     """Whether at least one process of `kind` gave a sign of life lately."""
     return any(life.kind == kind and not life.is_stale for life in lives())
+
+
+@contextmanager
+def only_one(lock: int) -> Iterator[bool]:
+    """True for one process of the deployment at a time, False for the others; the lock ends with its holder's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
+        alone: bool = cursor.fetchone()[0]
+    try:
+        yield alone
+    finally:
+        # On a connection that is gone the lock is gone as well, and asking would hide what went wrong.
+        if alone and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])

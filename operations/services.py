@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from operations import dispatch, registry
-from operations.executor import Ending, finish, insert_blocked
+from operations.executor import Ending, finish, insert_blocked, log_transition
 from operations.failures import Failure
 from operations.gate import find_reasons
 from operations.models import Notification, OperationRun
@@ -21,6 +21,7 @@ from rbac.models import Tenant, User
 from rbac.scope import Scope, scope
 from rbac.services import Actor, require
 
+log = structlog.get_logger(__name__)
 Status, Outcome, Trigger = OperationRun.Status, OperationRun.Outcome, OperationRun.Trigger
 
 
@@ -58,13 +59,16 @@ def start_operation(
     trigger: str = Trigger.MANUAL,
     retry_of: OperationRun | None = None,
     parent: OperationRun | None = None,
+    unattended: bool = False,
 ) -> Start:
     """Record a run and ring the bell for it on commit. Touches the database only.
 
     `inputs` is the operation's dataclass or a mapping of its fields, which may leave out what the operation has a default
-    for; faulty ones are Refused, like everything else that stands against it. `tenant` is None for fleet-wide work. A
-    schedule that is refused leaves a blocked run, so that it is seen.
+    for; faulty ones are Refused, like everything else that stands against it. `tenant` is None for fleet-wide work.
+    `unattended`: nobody waits for the answer (always so for TenantPilot itself), hence a refusal leaves a blocked run, and a
+    broker that does not answer leaves the run queued for the sweep.
     """
+    unattended = unattended or not isinstance(actor, User)
     try:
         operation = registry.get(operation) if isinstance(operation, str) else operation
         if isinstance(inputs, Mapping):
@@ -72,7 +76,10 @@ def start_operation(
                 inputs = operation.parse(operation.complete(inputs))
     except Failure as failure:
         return Refused((Reason(failure.code, failure.detail),))
-    raw = operation.dump(inputs)
+    try:
+        raw = operation.dump(inputs)
+    except Failure as failure:
+        return Refused((Reason(failure.code, failure.detail),))
     target_type, target_id = operation.target_of(inputs)
     initiator = actor if isinstance(actor, User) else None
     draft = OperationRun(
@@ -92,25 +99,15 @@ def start_operation(
     with _scope_of(tenant):
         reasons = find_reasons(operation, inputs, actor=actor, tenant=tenant)
         if reasons:
-            return _refuse(draft, tuple(reasons), actor=actor)
-        return _insert(draft, actor=actor)
+            return _refuse(draft, tuple(reasons), actor=actor, unattended=unattended)
+        return _insert(draft, actor=actor, unattended=unattended)
 
 
-def _insert(draft: OperationRun, *, actor: Actor) -> Start:
+def _insert(draft: OperationRun, *, actor: Actor, unattended: bool) -> Start:
     for _try in range(5):
         try:
             with transaction.atomic():
-                draft.save(force_insert=True)
-                audit.record(
-                    actor=actor,
-                    verb="run.started",
-                    tenant=draft.tenant_id,
-                    target=draft,
-                    after={"type": draft.type, "inputs": draft.inputs, "trigger": draft.trigger},
-                    run_id=draft.pk,
-                )
-                notify(draft, Notification.Kind.QUEUED)
-                transaction.on_commit(partial(_publish, draft.tenant_id, draft.pk))
+                _save(draft, actor=actor, unattended=unattended)
             draft.refresh_from_db()
             return Started(draft)
         except IntegrityError as error:
@@ -122,15 +119,35 @@ def _insert(draft: OperationRun, *, actor: Actor) -> Start:
         ).first()
         # None: it ended between the insert and this read, so the slot is free again.
         if active is not None:
-            if (active.type, active.inputs_hash) == (draft.type, draft.inputs_hash):
+            # Who joins a run that somebody is stopping would be told "cancelled" instead of getting the work done.
+            is_stopping = active.cancel_requested_at is not None
+            if (active.type, active.inputs_hash) == (draft.type, draft.inputs_hash) and not is_stopping:
                 return Joined(active)
-            return Refused((Reason("busy", f"Run {active.pk} is {active.get_status_display().lower()}."),), active)
+            how = "stopping" if is_stopping else active.get_status_display().lower()
+            return Refused((Reason("busy", f"Run {active.pk} is {how}."),), active)
     return Refused((Reason("busy"),))
 
 
-def _refuse(draft: OperationRun, reasons: tuple[Reason, ...], *, actor: Actor) -> Refused:
-    """Leave a trace of a refused start; a schedule's also as a run, because nobody is there to read the answer."""
-    unattended = draft.trigger in (Trigger.SCHEDULE, Trigger.RETRY) and not isinstance(actor, User)
+def _save(draft: OperationRun, *, actor: Actor, unattended: bool) -> None:
+    """The row, its audit entry, the news for its initiator; on commit its bell."""
+    draft.save(force_insert=True)
+    tenant_id, run_id = draft.tenant_id, draft.pk
+    audit.record(
+        actor=actor,
+        verb="run.started",
+        tenant=tenant_id,
+        target=draft,
+        after={"type": draft.type, "inputs": draft.inputs, "trigger": draft.trigger},
+        run_id=run_id,
+    )
+    notify(draft, Notification.Kind.QUEUED)
+    log_transition(draft, "", "queued", draft.trigger)
+    # Robust: once committed, the answer is that the run is queued, whatever goes wrong; the sweep sees to it.
+    transaction.on_commit(lambda: _publish(tenant_id, run_id, unattended=unattended), robust=True)
+
+
+def _refuse(draft: OperationRun, reasons: tuple[Reason, ...], *, actor: Actor, unattended: bool) -> Refused:
+    """Leave a trace of a refused start; where nobody is there to read the answer, also as a run."""
     with transaction.atomic():
         run = insert_blocked(draft, reasons[0]) if unattended else None
         audit.record(
@@ -143,15 +160,17 @@ def _refuse(draft: OperationRun, reasons: tuple[Reason, ...], *, actor: Actor) -
     return Refused(reasons, run)
 
 
-def _publish(tenant_id: int | None, run_id: int) -> None:
-    """Ring the bell after the commit; if that fails, nothing may look queued that is not."""
+def _publish(tenant_id: int | None, run_id: int, *, unattended: bool) -> None:
+    """Ring the bell after the commit. If that fails, a person is told at once; without one the run waits for the sweep."""
     # A commit hook runs outside the transaction and, in a thread's end, outside the scope: it enters its own.
     with scope(tenant_id) if tenant_id is not None else scope(fleet=True):
         try:
             dispatch.publish(tenant_id, run_id)
-        except dispatch.PublishFailed:
-            # Attempt 0 and still queued: a message that arrived after all may have been claimed, and then it runs.
-            finish(run_id, Ending.of(Outcome.FAILED, "dispatch_failed"), status=Status.QUEUED, attempt=0)
+        except dispatch.PublishFailed as error:
+            log.warning("run.not_published", run=run_id, error=str(error))
+            if not unattended:
+                # Attempt 0 and still queued: a message that arrived after all may have been claimed, and then it runs.
+                finish(run_id, Ending.of(Outcome.FAILED, "dispatch_failed"), status=Status.QUEUED, attempt=0)
 
 
 def cancel_run(run: OperationRun, *, actor: Actor) -> OperationRun:
@@ -161,14 +180,15 @@ def cancel_run(run: OperationRun, *, actor: Actor) -> OperationRun:
     """
     require(actor, "run.cancel", run)
     with _scope_of(run.tenant):
-        ended = finish(run.pk, Ending.of(Outcome.CANCELLED, "cancelled", f"By {actor}."), status=Status.QUEUED)
-        if not ended:
-            with transaction.atomic():
-                asked = OperationRun.objects.filter(
-                    pk=run.pk, status=Status.RUNNING, cancel_requested_at__isnull=True
-                ).update(cancel_requested_at=Now(), cancel_requested_by=str(actor)[:200])
-                if asked:
-                    audit.record(actor=actor, verb="run.cancel_asked", tenant=run.tenant_id, target=run, run_id=run.pk)
+        with transaction.atomic():
+            active = OperationRun.objects.filter(pk=run.pk, status__in=[Status.QUEUED, Status.RUNNING])
+            asked = active.filter(cancel_requested_at__isnull=True).update(
+                cancel_requested_at=Now(), cancel_requested_by=str(actor)[:200]
+            )
+            if asked:
+                audit.record(actor=actor, verb="run.cancel_asked", tenant=run.tenant_id, target=run, run_id=run.pk)
+                # The row is locked: no worker claims it between the question and this.
+                finish(run.pk, Ending.of(Outcome.CANCELLED, "cancelled"), status=Status.QUEUED)
         run.refresh_from_db()
     return run
 
@@ -181,9 +201,17 @@ def retry_run(run: OperationRun, *, actor: Actor) -> Start:
     return start_again(run, actor=actor)
 
 
-def start_again(run: OperationRun, *, actor: Actor) -> Start:
+def start_again(run: OperationRun, *, actor: Actor, unattended: bool = False) -> Start:
     """A new run like `run`, pointing back at it."""
-    return start_operation(run.type, run.inputs, actor=actor, tenant=run.tenant, trigger=Trigger.RETRY, retry_of=run)
+    return start_operation(
+        run.type,
+        run.inputs,
+        actor=actor,
+        tenant=run.tenant,
+        trigger=Trigger.RETRY,
+        retry_of=run,
+        unattended=unattended,
+    )
 
 
 def _scope_of(tenant: Tenant | None) -> AbstractContextManager[Scope]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from celery.signals import worker_ready, worker_shutting_down
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from operations import context, processes
 
@@ -31,7 +31,7 @@ def _beat_until_stopped() -> None:
     while not context.stopping.is_set():
         try:
             processes.beat("worker", name)
-        except DatabaseError:
+        except Error:
             log.warning("worker.beat_failed", exc_info=True)
         finally:
             # With a dead connection kept open the next beat would fail as well.

@@ -1,7 +1,7 @@
 """Background work on a connection: checking it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from operations.context import RunContext
 from operations.failures import Failure, FailureCode, register_codes
+from operations.guard import current_run
 from operations.registry import Reason, operation
 from operations.schedule import register_schedule
 from providers import services
@@ -83,7 +84,9 @@ def using(connection_id: int) -> Iterator[tuple[ProviderConnection, Any]]:
         with services.open_client(connection) as client:
             yield connection, client
     except Failure as failure:
-        services.mark_failed(connection_id, failure)
+        run = current_run()
+        with run.transaction() if run else nullcontext():
+            services.mark_failed(connection_id, failure)
         raise
 
 
@@ -116,8 +119,8 @@ def check_connection(run: RunContext, inputs: CheckInputs) -> None:
         if not lacking:
             with run.step("permissions", "Permissions") as step:
                 step.ref = f"{len(granted)} granted"
-        run.beat()
-        services.mark_checked(connection.pk, granted=granted, health=Health.DEGRADED if lacking else Health.HEALTHY)
+        with run.transaction():
+            services.mark_checked(connection.pk, granted=granted, health=Health.DEGRADED if lacking else Health.HEALTHY)
 
 
 def _check_organization(connection: ProviderConnection, client: Any) -> None:

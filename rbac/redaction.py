@@ -26,9 +26,14 @@ def remember_secret(secret: str) -> None:
         _known.update((secret, quote_plus(secret)))
 
 
+def show_controls(text: str) -> str:
+    """`text` with control and direction characters made visible: one line stays one line, and Postgres can store it."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
 def redact(text: str) -> str:
-    """`text` without tokens and secrets, with control and direction characters made visible: one line stays one line."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", redact_lines(text))
+    """`text` without tokens and secrets, on one line."""
+    return show_controls(redact_lines(text))
 
 
 def redact_lines(text: str) -> str:

@@ -1,17 +1,31 @@
 """A fresh stage for each test, and runs started the way pages start them."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from operations import context
-from operations.models import OperationRun
+from operations.models import Notification, OperationRun
 from operations.services import Started, start_operation
 from rbac.models import Tenant
 from rbac.scope import scope
 from tests.operations.sample import SampleInputs, stage
+
+Start = Callable[..., OperationRun]
+
+
+def notifications(tenant: Tenant) -> list[tuple[str, str]]:
+    with scope(tenant.pk):
+        return sorted((n.user.username, n.kind) for n in Notification.objects.select_related("user"))
+
+
+def expire_lease(run: OperationRun, tenant: Tenant) -> None:
+    with scope(tenant.pk):
+        OperationRun.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
 
 
 @pytest.fixture(autouse=True)

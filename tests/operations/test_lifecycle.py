@@ -1,41 +1,26 @@
 """From start to end: the one way to do background work (docs/life-of-a-run.md, requirements RUN-*)."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
-from django.db.models.functions import Now
 
-from operations import executor
+from operations import dispatch, executor
 from operations.context import RunContext
-from operations.executor import Ending, derive_ending
-from operations.failures import Failure
-from operations.models import Notification, OperationItem, OperationRun
+from operations.models import OperationItem, OperationRun
 from operations.registry import Reason
 from operations.services import Joined, Refused, Started, cancel_run, retry_run, start_operation
 from operations.sweep import sweep
 from rbac.models import AuditEvent, Membership, Tenant, User
 from rbac.scope import scope
 from rbac.services import SYSTEM
+from tests.operations.conftest import Start, expire_lease, notifications
 from tests.operations.sample import SampleInputs, stage, three_items
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Start = Callable[..., OperationRun]
-
-
-def notifications(tenant: Tenant) -> list[tuple[str, str]]:
-    with scope(tenant.pk):
-        return sorted((n.user.username, n.kind) for n in Notification.objects.select_related("user"))
-
-
-def expire_lease(run: OperationRun, tenant: Tenant) -> None:
-    with scope(tenant.pk):
-        OperationRun.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
 
 
 def test_a_run_is_queued_executed_and_reported_once(
@@ -142,12 +127,14 @@ def test_the_slot_is_busy_for_other_inputs_and_free_in_another_tenant(
 def test_only_roles_with_the_capability_may_start(
     contoso: Tenant, cast: SimpleNamespace, role: str, allowed: int
 ) -> None:
+    """RUN-6: at the start, by role."""
     result = start_operation("sample.read", SampleInputs(), actor=getattr(cast, role), tenant=contoso)
     assert isinstance(result, Started if allowed else Refused)
 
 
 @pytest.mark.parametrize("person", ["stranger", "platform"])
 def test_a_stranger_and_a_superuser_may_not_start(contoso: Tenant, cast: SimpleNamespace, person: str) -> None:
+    """RUN-6: no exemption for platform administrators; the refusal is audited."""
     result = start_operation("sample.read", SampleInputs(), actor=getattr(cast, person), tenant=contoso)
     assert isinstance(result, Refused) and result.reasons[0].code == "not_permitted"
     with scope(contoso.pk):
@@ -167,6 +154,7 @@ def test_rights_are_checked_again_when_the_worker_begins(
 def test_a_need_refuses_at_start_and_at_run_time(
     start: Start, reread: Any, contoso: Tenant, cast: SimpleNamespace
 ) -> None:
+    """RUN-6: what the operation needs is asked twice as well."""
     run = start()
     stage.refuse = Reason("tenant_archived")
     assert isinstance(start_operation("sample.read", {"name": "z"}, actor=cast.operator, tenant=contoso), Refused)
@@ -175,6 +163,7 @@ def test_a_need_refuses_at_start_and_at_run_time(
 
 
 def test_a_refused_schedule_leaves_a_blocked_run_and_tells_nobody(contoso: Tenant) -> None:
+    """RUN-6: so that somebody sees it in the list."""
     stage.refuse = Reason("tenant_archived")
     result = start_operation("sample.read", SampleInputs(), actor=SYSTEM, tenant=contoso, trigger="schedule")
     assert isinstance(result, Refused) and result.run is not None and result.run.outcome == "blocked"
@@ -182,15 +171,25 @@ def test_a_refused_schedule_leaves_a_blocked_run_and_tells_nobody(contoso: Tenan
 
 
 def test_faulty_inputs_are_refused_with_what_is_allowed(contoso: Tenant, cast: SimpleNamespace) -> None:
-    for key, inputs in [("sample.read", {"nmae": "a"}), ("sample.read", {"number": "many"}), ("sample.nothing", {})]:
+    """RUN-29: nothing is raised at who starts, and nothing is stored."""
+    for key, inputs in [
+        ("sample.read", {"nmae": "a"}),
+        ("sample.read", {"number": "many"}),
+        ("sample.read", {"number": 10**30}),
+        ("sample.read", {"name": "a\x00b"}),
+        ("sample.read", {"name": "a\ud800"}),
+        ("sample.read", {"types": ["a\x00"]}),
+        ("sample.read", SampleInputs(name="\x00")),
+        ("sample.nothing", {}),
+    ]:
         result = start_operation(key, inputs, actor=cast.operator, tenant=contoso)
         assert isinstance(result, Refused) and result.reasons[0].code == "invalid_inputs", (key, inputs)
 
 
-def test_twenty_deliveries_of_one_message_execute_once(start: Start, reread: Any, contoso: Tenant) -> None:
+def test_thirty_two_deliveries_of_one_message_execute_once(start: Start, reread: Any, contoso: Tenant) -> None:
     """RUN-7 (F13, F14): the claim is one statement."""
     run = start()
-    barrier = threading.Barrier(20)
+    barrier = threading.Barrier(32)
 
     def deliver(_n: int) -> None:
         try:
@@ -199,8 +198,8 @@ def test_twenty_deliveries_of_one_message_execute_once(start: Start, reread: Any
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(20) as pool:
-        list(pool.map(deliver, range(20)))
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(deliver, range(32)))
     assert stage.calls == 1
     assert reread(run).attempt == 1
     assert notifications(contoso).count(("operator", "completed")) == 1
@@ -261,6 +260,7 @@ def test_a_lost_run_that_only_reads_is_followed_once(start: Start, reread: Any, 
 
 
 def test_a_lost_run_that_writes_waits_for_a_person(start: Start, contoso: Tenant) -> None:
+    """RUN-10: never again by itself."""
     run = start("sample.write")
     with scope(contoso.pk):
         executor.claim(run.pk)
@@ -270,198 +270,122 @@ def test_a_lost_run_that_writes_waits_for_a_person(start: Start, contoso: Tenant
         assert OperationRun.objects.count() == 1
 
 
-def test_two_finishers_end_a_run_once(start: Start, contoso: Tenant) -> None:
-    """RUN-11: 32 parallel finishers, one winner, one notification."""
-    run = start()
-    barrier = threading.Barrier(32)
-
-    def end(_n: int) -> bool:
-        try:
-            barrier.wait()
-            with scope(contoso.pk):
-                return executor.finish(run.pk, Ending.of("failed", "worker_lost"), status="queued", attempt=0)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(32) as pool:
-        assert sum(pool.map(end, range(32))) == 1
-    assert notifications(contoso).count(("operator", "completed")) == 1
-
-
-def test_finish_does_not_happen_without_its_notification(
-    start: Start, reread: Any, contoso: Tenant, monkeypatch: Any
-) -> None:
-    """RUN-12 (F54): one transaction, all or nothing."""
-    run = start()
-
-    def broken(*_args: Any, **_kwargs: Any) -> None:
-        raise DatabaseError("no room")
-
-    monkeypatch.setattr(executor, "notify", broken)
-    with scope(contoso.pk), pytest.raises(DatabaseError):
-        executor.finish(run.pk, Ending.of("cancelled", "cancelled"), status="queued")
-    assert reread(run).status == "queued"
-    with scope(contoso.pk):
-        assert not AuditEvent.objects.filter(verb="run.completed").exists()
-
-
-def test_a_system_run_tells_nobody(contoso: Tenant, reread: Any) -> None:
-    result = start_operation("sample.read", SampleInputs(), actor=SYSTEM, tenant=contoso, trigger="schedule")
-    assert isinstance(result, Started)
-    executor.execute(contoso.pk, result.run.pk)
-    assert reread(result.run).outcome == "succeeded"
-    assert notifications(contoso) == []
-
-
-def test_an_initiator_who_left_is_not_told_and_the_name_stays(
-    start: Start, reread: Any, contoso: Tenant, cast: SimpleNamespace
-) -> None:
-    """RUN-13 (F45)."""
-    run = start()
-    stage.act = lambda _run, _inputs: User.objects.filter(pk=cast.operator.pk).delete()  # type: ignore[assignment, return-value]
-    executor.execute(contoso.pk, run.pk)
-    ended = reread(run)
-    assert (ended.outcome, ended.initiator_id, ended.initiator_name) == ("succeeded", None, "operator")
-    assert notifications(contoso) == []
-
-
-def test_cancel_ends_a_queued_run_at_once(start: Start, contoso: Tenant, cast: SimpleNamespace) -> None:
-    run = cancel_run(start(), actor=cast.operator)
-    assert (run.status, run.outcome) == ("completed", "cancelled")
-    executor.execute(contoso.pk, run.pk)
-    assert stage.calls == 0
-
-
-def test_cancel_stops_a_running_run_between_two_items(
-    start: Start, reread: Any, contoso: Tenant, cast: SimpleNamespace
-) -> None:
-    """RUN-14 (F48): the item in work is finished and counted."""
-
-    def act(run: RunContext, _inputs: Any) -> None:
-        for step, item in run.each(["a", "b", "c"], key=str):
-            with step:
-                if item == "b":
-                    cancel_run(OperationRun.objects.get(pk=run.id), actor=cast.operator)
-            if item == "b":
-                run.renew()
-
-    stage.act = act
-    run = start()
-    executor.execute(contoso.pk, run.pk)
-    ended = reread(run)
-    assert (ended.outcome, ended.succeeded, ended.cancel_requested_by) == ("cancelled", 2, "operator")
-
-
-def test_retry_is_a_new_run_that_points_back(start: Start, contoso: Tenant, cast: SimpleNamespace) -> None:
-    run = cancel_run(start(number=7), actor=cast.operator)
-    again = retry_run(run, actor=cast.manager)
-    assert isinstance(again, Started)
-    assert (again.run.retry_of_id, again.run.trigger, again.run.inputs["number"]) == (run.pk, "retry", 7)
-    assert again.run.initiator_name == "manager"
-
-
-def test_the_soft_limit_ends_a_run_with_what_was_done(start: Start, reread: Any, contoso: Tenant) -> None:
-    """RUN-15: partially_succeeded if items succeeded."""
-
-    def act(run: RunContext, _inputs: Any) -> None:
-        with run.step("done"):
-            pass
-        run._ends_at = 0.0
-        run.sleep(60)
-
-    stage.act = act
-    run = start()
-    executor.execute(contoso.pk, run.pk)
-    assert (reread(run).outcome, reread(run).failure_code) == ("partially_succeeded", "timed_out")
-
-
-def test_the_hard_limit_ends_a_run_that_still_renews(start: Start, reread: Any, contoso: Tenant) -> None:
+def test_nobody_joins_a_run_that_is_being_stopped(start: Start, contoso: Tenant, cast: SimpleNamespace) -> None:
+    """RUN-5: the answer would be "cancelled", which is not what was asked for."""
     run = start()
     with scope(contoso.pk):
         executor.claim(run.pk)
-        OperationRun.objects.filter(pk=run.pk).update(deadline_at=Now() - timedelta(seconds=1))
+    cancel_run(run, actor=cast.operator)
+    result = start_operation("sample.read", SampleInputs(), actor=cast.operator, tenant=contoso)
+    assert isinstance(result, Refused) and "stopping" in result.reasons[0].message
+
+
+def test_work_without_a_tenant_is_for_tenantpilot_alone(contoso: Tenant, cast: SimpleNamespace) -> None:
+    """RUN-30: no role reaches beyond a tenant, so no person starts, watches or stops fleet-wide work."""
+    for person in (cast.owner, cast.platform):
+        refused = start_operation("sample.read", SampleInputs(), actor=person, tenant=None)
+        assert isinstance(refused, Refused) and refused.reasons[0].code == "not_permitted"
+    started = start_operation("sample.read", SampleInputs(), actor=SYSTEM, tenant=None)
+    assert isinstance(started, Started)
+    joined = start_operation("sample.read", SampleInputs(), actor=SYSTEM, tenant=None)
+    assert isinstance(joined, Joined) and joined.run == started.run
+    with scope(fleet=True):
+        executor.claim(started.run.pk)
+        OperationRun.objects.filter(pk=started.run.pk).update(lease_until="2020-01-01T00:00Z")
+    assert sweep() is not None
+    with scope(fleet=True):
+        (again,) = OperationRun.objects.filter(retry_of=started.run)
+        executor.execute(None, again.pk)
+        again.refresh_from_db()
+    assert (again.outcome, again.tenant_id) == ("succeeded", None)
+    with scope(contoso.pk):
+        assert not OperationRun.objects.exists()
+
+
+def test_a_run_whose_initiator_was_deleted_does_not_get_the_rights_of_tenantpilot(
+    start: Start, reread: Any, contoso: Tenant, cast: SimpleNamespace
+) -> None:
+    """RUN-6 (F45): deleted between start and claim: blocked, as if the right had been withdrawn."""
+    run = start()
+    with scope(contoso.pk):
+        User.objects.filter(pk=cast.operator.pk).delete()
+    executor.execute(contoso.pk, run.pk)
+    assert (reread(run).outcome, reread(run).failure_code, stage.calls) == ("blocked", "not_permitted", 0)
+
+
+def test_a_follow_up_that_may_not_start_leaves_a_blocked_run(
+    start: Start, contoso: Tenant, cast: SimpleNamespace
+) -> None:
+    """RUN-10: the person who is told "lost" also sees why it did not start again; one ending told for each run."""
+    run = start()
+    with scope(contoso.pk):
+        executor.claim(run.pk)
+    Membership.objects.filter(user=cast.operator).update(role="read_only")
+    expire_lease(run, contoso)
     sweep()
-    assert (reread(run).outcome, reread(run).failure_code) == ("failed", "timed_out")
-
-
-def test_a_stopping_worker_ends_its_run_and_it_starts_again(start: Start, reread: Any, contoso: Tenant) -> None:
-    """RUN-16 (F11): a code of its own, without waiting for the lease."""
-    from operations import context
-
-    def act(run: RunContext, _inputs: Any) -> None:
-        context.stopping.set()
-        run.sleep(60)
-
-    stage.act = act
-    run = start()
-    executor.execute(contoso.pk, run.pk)
-    assert reread(run).failure_code == "worker_stopped"
     with scope(contoso.pk):
-        assert OperationRun.objects.filter(retry_of=run, status="queued").count() == 1
+        blocked = OperationRun.objects.get(retry_of=run)
+        assert (blocked.outcome, blocked.failure_code) == ("blocked", "not_permitted")
+        assert blocked.notifications.count() == 1
 
 
-def test_work_in_threads_shares_the_run_and_its_first_error_ends_it(start: Start, reread: Any, contoso: Tenant) -> None:
-    def act(run: RunContext, _inputs: Any) -> None:
-        assert sorted(run.map(lambda n: (n * n, OperationRun.objects.count()), range(50), workers=4)) == [
-            (n * n, 1) for n in range(50)
-        ]
-        with pytest.raises(ZeroDivisionError):
-            list(run.map(lambda n: 1 // (n - 3), range(50), workers=4))
+def test_a_run_ends_also_when_what_follows_it_fails(start: Start, reread: Any, contoso: Tenant, caplog: Any) -> None:
+    """RUN-10, RUN-20: a fault in starting the next one must not keep the lost one running."""
 
-    stage.act = act
+    class Broken:
+        code = property(lambda self: 1 // 0)
+
     run = start()
-    executor.execute(contoso.pk, run.pk)
-    assert reread(run).outcome == "succeeded"
-
-
-def test_a_completed_run_does_not_change(start: Start, contoso: Tenant, cast: SimpleNamespace) -> None:
-    """RUN-17: history stays, held by the database."""
-    run = cancel_run(start(), actor=cast.operator)
-    with scope(contoso.pk), pytest.raises(DatabaseError, match="does not change"):
-        OperationRun.objects.filter(pk=run.pk).update(outcome="succeeded")
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"status": "completed"},
-        {"outcome": "failed"},
-        {"status": "running"},
-        {"status": "running", "started_at": Now(), "attempt": 1},
-        {"lease_until": Now()},
-    ],
-)
-def test_the_database_refuses_contradictory_states(start: Start, contoso: Tenant, fields: dict[str, Any]) -> None:
-    run = start()
-    with scope(contoso.pk), pytest.raises(DatabaseError, match="run_"):
-        OperationRun.objects.filter(pk=run.pk).update(**fields)
-
-
-def test_unknown_is_written_before_an_outside_write(start: Start, reread: Any, contoso: Tenant) -> None:
-    """RUN-18: a crash between write and settlement leaves the exact object to check."""
-
-    def act(run: RunContext, _inputs: Any) -> None:
-        with run.step("object-1") as step:
-            step.mark_unknown()
-            stored = OperationItem.objects.get(run_id=run.id, key="object-1")
-            assert stored.result == "unknown"
-            step.ref = "new-id"
-
-    stage.act = act
-    run = start("sample.write")
-    executor.execute(contoso.pk, run.pk)
     with scope(contoso.pk):
-        item = OperationItem.objects.get(run=run)
-    assert (item.result, item.ref) == ("succeeded", "new-id")
+        executor.claim(run.pk)
+    stage.refuse = Broken()  # type: ignore[assignment]
+    expire_lease(run, contoso)
+    sweep()
+    assert reread(run).failure_code == "worker_lost"
+    assert "run.follow_up_failed" in caplog.text
 
 
-def test_endings_never_default_to_success() -> None:
-    assert derive_ending([]).outcome == "succeeded"
-    assert derive_ending([("skipped", "x")]).outcome == "succeeded"
-    assert derive_ending([("skipped", "x"), ("failed", "y")]).outcome == "failed"
-    assert derive_ending([("unknown", "")]).outcome == "failed"
+def test_a_retry_that_is_lost_is_not_followed(start: Start, contoso: Tenant, cast: SimpleNamespace) -> None:
+    """RUN-10 (F16): also where a person asked for the retry."""
+    again = retry_run(cancel_run(start(), actor=cast.operator), actor=cast.operator)
+    assert isinstance(again, Started)
+    with scope(contoso.pk):
+        executor.claim(again.run.pk)
+    expire_lease(again.run, contoso)
+    sweep()
+    with scope(contoso.pk):
+        assert OperationRun.objects.count() == 2
 
 
-def test_a_failure_is_redacted_and_cut() -> None:
-    text = Failure("sample_item", "Bearer eyJabc.def\n" + "x" * 1000).message
-    assert "eyJ" not in text and "\n" not in text and len(text) <= 500
+def test_a_fault_after_the_commit_does_not_reach_the_page(
+    start: Start, reread: Any, contoso: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RUN-19: the run is committed, the answer is "queued", the sweep sees to it."""
+
+    def broken(*_ids: Any) -> None:
+        raise DatabaseError("gone just now")
+
+    monkeypatch.setattr(dispatch, "publish", broken)
+    run = start()
+    assert (reread(run).status, reread(run).published_at) == ("queued", None)
+
+
+def test_each_change_of_status_is_one_line_in_the_log(
+    start: Start, contoso: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """RUN-33: with run, tenant, operation, attempt, from, to and why."""
+    stage.act = three_items
+    with caplog.at_level("INFO"):
+        run = start()
+        executor.execute(contoso.pk, run.pk)
+    lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    transitions = [line for line in lines if line["event"] == "run.transition"]
+    assert [(line["before"], line["after"], line["attempt"]) for line in transitions] == [
+        ("", "queued", 0),
+        ("queued", "running", 1),
+        ("running", "completed", 1),
+    ]
+    assert {(line["run"], line["tenant"], line["operation"]) for line in transitions} == {
+        (run.pk, contoso.pk, "sample.read")
+    }
+    assert [line["reason"] for line in transitions][::2] == ["manual", "succeeded"]

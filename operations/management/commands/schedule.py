@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from operations import processes
 from operations.retention import prune
@@ -37,12 +37,14 @@ class Command(BaseCommand):
         pruned_at = 0.0
         while not stop.is_set():
             try:
+                processes.beat("scheduler", name)
                 started = tick()
                 if time.monotonic() - pruned_at > PRUNE_SECONDS:
                     prune()
                     pruned_at = time.monotonic()
                 processes.beat("scheduler", name, f"{started} started")
-            except DatabaseError:
-                log.warning("schedule.failed", exc_info=True)
+            except Exception:
+                # Also a fault of one schedule: the process goes on, and the next tick catches up.
+                log.exception("schedule.failed")
                 connection.close()
             stop.wait(TICK_SECONDS)

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from operations import processes
 from operations.sweep import sweep
@@ -41,9 +41,10 @@ class Command(BaseCommand):
                 if once:
                     self.stdout.write("Another sweeper is at work." if done is None else str(done))
                     return
-            except DatabaseError:
+            except Exception:
+                # The sweep is what the rest relies on: whatever goes wrong in one pass, there is a next one.
                 if once:
                     raise
-                log.warning("sweep.failed", exc_info=True)
+                log.exception("sweep.failed")
                 connection.close()
             stop.wait(settings.RUN_SWEEP_SECONDS)
