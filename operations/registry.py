@@ -14,6 +14,7 @@ from operations.failures import Failure
 from rbac.capabilities import CAPABILITIES
 
 _SECRET_WORDS = ("secret", "password", "token", "certificate", "credential_value")
+_KEY = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
 
 
 class BadDeclaration(TypeError):
@@ -91,7 +92,17 @@ class Operation:
             raise Failure("invalid_inputs", f"{self.key}: {error}") from error
 
     def dump(self, inputs: Any) -> dict[str, Any]:
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(inputs).items()}
+        """The inputs as JSON. Raises Failure("invalid_inputs") for what the record could not keep (NUL, lone surrogates)."""
+        raw = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(inputs).items()}
+        parts = [part for value in raw.values() for part in (value if isinstance(value, list) else [value])]
+        try:
+            orjson.dumps(raw)
+            is_storable = not any("\x00" in part for part in parts if isinstance(part, str))
+        except orjson.JSONEncodeError:
+            is_storable = False
+        if not is_storable:
+            raise Failure("invalid_inputs", f"{self.key}: an input holds characters or a number that cannot be stored.")
+        return raw
 
 
 def _is_required(field: Field[Any]) -> bool:
@@ -188,7 +199,7 @@ def _validate(declared: Operation) -> None:
             raise BadDeclaration(f"Operation {declared.key!r}: {message}")
 
     insist(declared.key not in _operations, "is declared twice")
-    insist(declared.key.count(".") == 1 and declared.key == declared.key.lower(), "the key has the form app.verb")
+    insist(bool(_KEY.fullmatch(declared.key)) and len(declared.key) <= 64, "the key has the form app.verb")
     insist(declared.capability in CAPABILITIES, f"{declared.capability!r} is not a capability")
     insist(bool((declared.function.__doc__ or "").strip()), "the function needs a docstring that says what it does")
     insist(
@@ -198,11 +209,26 @@ def _validate(declared: Operation) -> None:
     named = {*declared.defaults, *(declared.target or ())[1:]}
     unknown = named - {field.name for field in fields(declared.inputs)}
     insist(not unknown, f"names {', '.join(sorted(unknown))}, which is no input of it")
+    hints = get_type_hints(declared.inputs)
     for field in fields(declared.inputs):
         insist(
             not any(word in field.name for word in _SECRET_WORDS), f"input {field.name!r}: secrets never enter a run"
         )
+        insist(_is_supported(hints[field.name]), f"input {field.name!r}: {hints[field.name]!r} is not a type of inputs")
+    insist(callable(declared.slot) and all(callable(need) for need in declared.needs), "slot and needs are functions")
     insist(declared.soft_limit > timedelta(0) and declared.keep >= timedelta(days=1), "limits are positive")
+    insist(declared.flush_every >= 1, "flush_every is at least 1")
+
+
+def _is_supported(hint: Any) -> bool:
+    """int, str, bool, one of them or None, and tuples of them of any length: what JSON and a command line can say."""
+    arguments = get_args(hint)
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = [argument for argument in arguments if argument is not type(None)]
+        return len(inner) == 1 and _is_supported(inner[0])
+    if get_origin(hint) is tuple:
+        return len(arguments) == 2 and arguments[1] is Ellipsis and arguments[0] in (int, str, bool)
+    return hint in (int, str, bool)
 
 
 def get(key: str) -> Operation:
