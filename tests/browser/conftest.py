@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from rbac.models import User
+from tests.backstage import Backstage
 from tests.conftest import PASSWORD
-from tests.processes import working
 
 # Playwright runs an event loop in this thread, in which Django would refuse every query of a test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -101,5 +101,6 @@ def shoot(page: Page, tmp_path: Path) -> Callable[[str], None]:
 @pytest.fixture
 def worker(transactional_db: None, sandbox: Any, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker on the test database, ready when it has shown its first sign of life."""
-    with working(tmp_path / "worker.log") as process:
-        yield process
+    backstage = Backstage(tmp_path, {"SANDBOX_URL": sandbox.base_url})
+    yield backstage.worker()
+    backstage.end()

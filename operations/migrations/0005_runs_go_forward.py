@@ -15,7 +15,7 @@ CREATE TRIGGER active_stays BEFORE DELETE ON operations_operationrun
 
 
 class Migration(migrations.Migration):
-    dependencies = [("operations", "0003_run_per_day")]
+    dependencies = [("operations", "0004_keys_of_tenants")]
     operations = [
         migrations.RunSQL(RUNS_GO_FORWARD, "DROP FUNCTION operations_operationrun_refuse() CASCADE"),
     ]
