@@ -160,7 +160,7 @@ class OperationRunAdmin(ScopedAdmin):
         )
 
     @display(description="Queued")
-    def shown_queued(self, run: OperationRun) -> SafeString:
+    def shown_queued(self, run: OperationRun) -> str:
         return render_time(run.queued_at)
 
     @display(description="Duration")

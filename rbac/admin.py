@@ -298,7 +298,7 @@ class AuditEventAdmin(ScopedAdmin):
         return super().get_queryset(request).select_related("tenant")
 
     @display(description="When")
-    def shown_at(self, event: AuditEvent) -> SafeString:
+    def shown_at(self, event: AuditEvent) -> str:
         return render_time(event.created_at)
 
     @display(description="Who")

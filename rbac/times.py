@@ -5,13 +5,12 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
 
 
-def render_time(at: datetime | None) -> SafeString:
+def render_time(at: datetime | None) -> str:
     """A `time` element for `at`, or a dash for None."""
     if at is None:
-        return mark_safe("–")
+        return "–"
     local = timezone.localtime(at)
     exact = f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
     shown = format_date(local, "j M Y, H:i")

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from django import template
-from django.utils.safestring import SafeString
 
 from rbac.times import render_time
 
@@ -11,5 +10,5 @@ register = template.Library()
 
 
 @register.filter(expects_localtime=False)
-def moment(at: datetime | None) -> SafeString:
+def moment(at: datetime | None) -> str:
     return render_time(at or None)
