@@ -22,6 +22,7 @@ from providers.operations import (
     usable_connection_ids,
     using,
 )
+from providers.permissions import register_need
 
 # Lists are mostly waiting; more threads than this would only queue for the interpreter and the tenant's quota.
 LISTINGS_AT_ONCE = 6
@@ -214,6 +215,10 @@ def _write(
     ]
     store.write_readings(run, readings)
 
+
+# What the types say of their permissions is what a connection's page asks for; there is no second list.
+for _type in registry.all_types():
+    register_need(any_of=_type.permissions.read, capability="inventory.sync", used_for=_type.listing.label)
 
 register_schedule(
     "inventory.sync",

@@ -6,25 +6,29 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.debug import sensitive_post_parameters
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from operations.services import start_operation
 from operations.start import announce
-from providers import pages, services
-from providers.forms import ConfirmDialog, ConnectionForm, CredentialDialog
+from providers import pages, registry, services
+from providers.forms import ConfirmDialog, ConnectionForm, CredentialForm
 from providers.models import ProviderConnection
 from rbac import badges
 from rbac.scoped_admin import ScopedAdmin, needs, scoped
 
 
-def _dialog(title: str, submit: str, form: type = ConfirmDialog) -> dict[str, Any]:
-    return {"title": title, "form_class": form, "form_submit_text": submit}
+def _dialog(title: str, submit: str, description: str = "") -> dict[str, Any]:
+    return {"title": title, "description": description, "form_class": ConfirmDialog, "form_submit_text": submit}
 
 
 @admin.register(ProviderConnection)
@@ -32,7 +36,6 @@ class ProviderConnectionAdmin(ScopedAdmin):
     view_capability = "connection.view"
     add_capability = change_capability = "connection.manage"
     form = ConnectionForm
-    fields = ["display_name", "cloud", "entra_tenant_id", "client_id"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
         ("health", ChoicesDropdownFilter),
@@ -46,7 +49,8 @@ class ProviderConnectionAdmin(ScopedAdmin):
     change_form_template = "providers/connection.html"
     actions_detail = [
         {"title": "Run", "icon": "play_arrow", "items": ["check_connection", "sync", "snapshot"]},
-        {"title": "Manage", "icon": "settings", "items": ["make_default", "update_credentials", "enable", "disable"]},
+        {"title": "Manage", "icon": "settings", "items": ["make_default", "update_credentials"]},
+        {"title": "State", "icon": "power_settings_new", "items": ["enable", "disable"]},
     ]
 
     has_check_permission = needs("connection.check")
@@ -75,17 +79,43 @@ class ProviderConnectionAdmin(ScopedAdmin):
     def shown_health(self, connection: ProviderConnection) -> SafeString:
         return badges.render("connection.health", connection.health)
 
-    @display(description="Credential")
-    def shown_credential(self, connection: ProviderConnection) -> SafeString:
-        return badges.render("credential.state", services.expiry_state(getattr(connection, "credential", None)))
+    @display(description="Credential", ordering="credential__expires_at")
+    def shown_credential(self, connection: ProviderConnection) -> str:
+        credential = getattr(connection, "credential", None)
+        shown = {"credential": credential, "state": services.expiry_state(credential)}
+        return render_to_string("providers/credential_cell.html", shown)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        names = ["display_name", "provider", "cloud", "entra_tenant_id", "client_id"]
+        # With one provider there is nothing to choose.
+        return names if len(registry.all_providers()) > 1 else [name for name in names if name != "provider"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["provider"] if obj else []
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        made: Any = super().get_form(request, obj, change=change, **kwargs)
+        if obj is not None:
+            return made
+        tenant = getattr(request, "tenant", None)
+
+        class AddForm(made):  # type: ignore[misc]
+            """The form of a connection that does not exist yet, but whose tenant is known from the address."""
+
+            def __init__(self, *args: Any, **more: Any) -> None:
+                more["instance"] = more.get("instance") or ProviderConnection(tenant=tenant)
+                super().__init__(*args, **more)
+
+        return AddForm
 
     def save_model(self, request: HttpRequest, obj: ProviderConnection, form: Any, change: bool) -> None:
-        values = {name: form.cleaned_data[name] for name in self.fields or [] if name in form.cleaned_data}
-        if change:
-            services.update_connection(obj, actor=request.user, **values)  # type: ignore[arg-type]
+        names = services.CHANGEABLE if change else (*services.CHANGEABLE, "provider")
+        values = {name: value for name, value in form.cleaned_data.items() if name in names}
+        if not change:
+            made = services.create_connection(actor=request.user, tenant=request.tenant, **values)  # type: ignore[arg-type, attr-defined]
+            obj.pk, obj.tenant, obj._state.adding = made.pk, made.tenant, False
             return
-        made = services.create_connection(actor=request.user, tenant=request.tenant, **values)  # type: ignore[arg-type, attr-defined]
-        obj.pk, obj.tenant, obj._state.adding = made.pk, made.tenant, False
+        services.update_connection(obj, actor=request.user, seen=form.cleaned_data.get("seen"), **values)  # type: ignore[arg-type]
 
     def changeform_view(
         self,
@@ -96,11 +126,16 @@ class ProviderConnectionAdmin(ScopedAdmin):
     ) -> HttpResponse:
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
-        except ValidationError as error:
-            # What only the database knows (the same app twice) is told on the page one came from; nothing was saved.
-            messages.error(request, " ".join(error.messages))
-            request.method = "GET"
+        except ValidationError:
+            # Somebody was quicker between the form's look at the database and the saving: two clicks, two tabs. Nothing was
+            # saved, and the form, asked again, now sees it and says so at the field, with what was typed still there.
             return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def response_add(
+        self, request: HttpRequest, obj: ProviderConnection, post_url_continue: Any = None
+    ) -> HttpResponse:
+        messages.success(request, f"{obj} was added. Set its credential next: Manage → Update credentials.")
+        return HttpResponseRedirect(_page_of(obj.pk))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -127,19 +162,19 @@ class ProviderConnectionAdmin(ScopedAdmin):
 
     @scoped
     @action(description="Check connection", icon="network_check", url_path="check", permissions=["check"],
-            dialog=_dialog("Check this connection?", "Check"))  # fmt: skip
+            dialog=_dialog("Check this connection?", "Check", "Signs in, reads the organization and compares the granted permissions."))  # fmt: skip
     def check_connection(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self._start(request, "connection.check", object_id)
 
     @scoped
     @action(description="Sync inventory", icon="sync", url_path="sync", permissions=["sync"],
-            dialog=_dialog("Sync the inventory?", "Sync"))  # fmt: skip
+            dialog=_dialog("Sync the inventory?", "Sync", "Reads the whole configuration and changes nothing in the tenant."))  # fmt: skip
     def sync(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self._start(request, "inventory.sync", object_id)
 
     @scoped
     @action(description="Compliance snapshot", icon="monitoring", url_path="snapshot", permissions=["snapshot"],
-            dialog=_dialog("Take a compliance snapshot?", "Take the snapshot"))  # fmt: skip
+            dialog=_dialog("Take a compliance snapshot?", "Take the snapshot", "Counts devices by platform and compliance state."))  # fmt: skip
     def snapshot(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self._start(request, "compliance.snapshot", object_id)
 
@@ -155,31 +190,47 @@ class ProviderConnectionAdmin(ScopedAdmin):
 
     @scoped
     @action(description="Set default", icon="star", url_path="make-default", permissions=["manage"],
-            dialog=_dialog("Make this the default connection?", "Make default"))  # fmt: skip
+            dialog=_dialog("Make this the default connection?", "Make default", "It is shown first, and chosen where none is named."))  # fmt: skip
     def make_default(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self._change(request, object_id, services.set_default, "is the default connection now.")
 
     @scoped
     @action(description="Enable", icon="toggle_on", url_path="enable", permissions=["manage"],
-            dialog=_dialog("Enable this connection?", "Enable"))  # fmt: skip
+            dialog=_dialog("Enable this connection?", "Enable", "It has to be checked before it counts as connected."))  # fmt: skip
     def enable(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self._change(request, object_id, services.set_enabled, "is enabled. Check it next.", enabled=True)
 
     @scoped
     @action(description="Disable", icon="toggle_off", url_path="disable", permissions=["manage"], variant=ActionVariant.DANGER,
-            dialog=_dialog("Disable this connection?", "Disable"))  # fmt: skip
+            dialog=_dialog("Disable this connection?", "Disable",
+                           "Runs that are using it are cancelled, and none starts any more."))  # fmt: skip
     def disable(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self._change(
             request, object_id, services.set_enabled, "is disabled; no run uses it any more.", enabled=False
         )
 
     @scoped
-    @action(description="Update credentials", icon="key", url_path="credentials", permissions=["credential"],
-            dialog=_dialog("Replace the credential", "Replace", CredentialDialog))  # fmt: skip
-    def update_credentials(self, request: HttpRequest, form: CredentialDialog, object_id: str) -> HttpResponse:
-        return self._change(
-            request, object_id, services.set_credential, "has a new credential. Check it next.", **form.chosen()
-        )
+    @method_decorator(sensitive_post_parameters("secret", "password", "certificate_text"))
+    @action(description="Update credentials", icon="key", url_path="credentials", permissions=["credential"])
+    def update_credentials(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A page of its own: a dialog cannot take a file. Opening it changes nothing; its button does."""
+        connection = self.get_object(request, object_id)
+        form = CredentialForm(request.POST, request.FILES) if request.method == "POST" else CredentialForm()
+        if form.is_bound and form.is_valid():
+            services.set_credential(connection, actor=request.user, **form.chosen)  # type: ignore[arg-type]
+            messages.success(request, f"{connection} has a new credential. Check it next.")
+            return HttpResponseRedirect(_page_of(object_id))
+        credential = getattr(connection, "credential", None)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Update credentials",
+            "form": form,
+            "connection": connection,
+            "credential": credential,
+            "credential_state": services.expiry_state(credential),
+            "back": _page_of(object_id),
+        }
+        return TemplateResponse(request, "providers/credentials.html", context)
 
     def _change(
         self, request: HttpRequest, object_id: str, verb: Callable[..., Any], done: str, **values: Any
@@ -195,5 +246,8 @@ class ProviderConnectionAdmin(ScopedAdmin):
 
 def _stay(object_id: str) -> HttpResponse:
     # A dialog follows a redirect inside its own request and stays open; this header makes the page itself move.
-    address = reverse("admin:providers_providerconnection_change", args=[object_id])
-    return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return HttpResponse(status=204, headers={"HX-Redirect": _page_of(object_id)})
+
+
+def _page_of(object_id: Any) -> str:
+    return reverse("admin:providers_providerconnection_change", args=[object_id])

@@ -6,4 +6,4 @@ class ProvidersConfig(AppConfig):
     verbose_name = "Connections"
 
     def ready(self) -> None:
-        from providers import badges, checks, operations  # noqa: F401  (declare themselves)
+        from providers import badges, checks, microsoft, operations  # noqa: F401  (declare themselves)

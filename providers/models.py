@@ -1,18 +1,26 @@
 """Connections from TenantPilot to a tenant at a provider, and their credentials."""
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
+from providers import registry
 from providers.clouds import Cloud
 from rbac.models import TenantModel, User
+
+TWICE = "This tenant already has a connection with this app. Open that one instead."
+
+
+def validate_printable(value: str) -> None:
+    """A name is one line that reads as it is written: no control characters, none that turn the direction of text."""
+    if not value.isprintable():
+        raise ValidationError("Give the connection a name of printable characters.", code="name")
 
 
 class ProviderConnection(TenantModel):
     """How TenantPilot reaches one tenant: cloud, Entra tenant and app registration. The secret stands in ProviderCredential."""
-
-    class Provider(models.TextChoices):
-        MICROSOFT = "microsoft", "Microsoft 365"
 
     class Status(models.TextChoices):
         NOT_VERIFIED = "not_verified", "Not verified"
@@ -27,9 +35,9 @@ class ProviderConnection(TenantModel):
         DEGRADED = "degraded", "Degraded"
         DOWN = "down", "Down"
 
-    provider = models.CharField(max_length=32, choices=Provider.choices, default=Provider.MICROSOFT)
+    provider = models.CharField(max_length=32, choices=registry.choices, default="microsoft")
     cloud = models.CharField(max_length=16, choices=Cloud.choices, default=Cloud.GLOBAL)
-    display_name = models.CharField(max_length=200)
+    display_name = models.CharField(max_length=200, validators=[validate_printable])
     entra_tenant_id = models.UUIDField("Entra tenant id")
     client_id = models.UUIDField("Application (client) id")
     is_default = models.BooleanField(default=False)
@@ -55,6 +63,22 @@ class ProviderConnection(TenantModel):
 
     def __str__(self) -> str:
         return self.display_name
+
+    def clean(self) -> None:
+        """The cloud is one that the provider has, and that this deployment can reach."""
+        provider = registry.all_providers().get(self.provider)
+        if provider is not None and self.cloud not in provider.clouds:
+            raise ValidationError(
+                {"cloud": ValidationError(f"{provider.label} is not in this cloud. Choose another.", code="cloud")}
+            )
+        if self.cloud == Cloud.SANDBOX and not settings.SANDBOX_URL:
+            raise ValidationError(
+                {
+                    "cloud": ValidationError(
+                        "This deployment has no sandbox. Choose the tenant's cloud.", code="no_sandbox"
+                    )
+                }
+            )
 
 
 class ProviderCredential(TenantModel):

@@ -1,30 +1,22 @@
 """Background work on a connection: checking it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
-from uuid import UUID
+
+from django.db import IntegrityError
 
 from operations.context import RunContext
 from operations.failures import Failure, FailureCode, register_codes
 from operations.guard import current_run
 from operations.registry import Reason, operation
 from operations.schedule import register_schedule
-from providers import services
+from providers import health, registry, services
 from providers.models import ProviderConnection
-from providers.permissions import missing
-
-Health = ProviderConnection.Health
 
 register_codes(
-    FailureCode(
-        "wrong_tenant",
-        "The app signs in to another tenant than the connection names.",
-        "Correct the Entra tenant id of the connection.",
-        fatal=True,
-    ),
     FailureCode(
         "no_connection",
         "Which connection to use is not clear.",
@@ -73,7 +65,7 @@ ITS_CONNECTION = ("providers.providerconnection", "connection_id")
 
 @contextmanager
 def using(connection_id: int) -> Iterator[tuple[ProviderConnection, Any]]:
-    """The connection and its Graph client; a failure that tells about the connection marks it on the way out.
+    """The connection and its client; a failure that tells about the connection marks it on the way out.
 
     Raises Failure("connection_missing") when somebody deleted the connection since the start.
     """
@@ -84,10 +76,27 @@ def using(connection_id: int) -> Iterator[tuple[ProviderConnection, Any]]:
         with services.open_client(connection) as client:
             yield connection, client
     except Failure as failure:
-        run = current_run()
-        with run.transaction() if run else nullcontext():
-            services.mark_failed(connection_id, failure)
+        with _owned_run() as run_id:
+            health.mark_failed(connection_id, failure, run_id=run_id)
         raise
+    except IntegrityError as error:
+        # What is stored points at the connection, so the database is the first to notice that it was deleted.
+        if ProviderConnection.objects.filter(pk=connection_id).exists():
+            raise
+        raise Failure("connection_missing") from error
+    if client.answered:
+        with _owned_run() as run_id:
+            health.mark_working(connection_id, run_id=run_id)
+
+
+@contextmanager
+def _owned_run() -> Iterator[int]:
+    """A transaction that proves the run to be this worker's still: another's verdict is not overwritten."""
+    run = current_run()
+    if run is None:
+        raise RuntimeError("A connection is used inside a run only.")
+    with run.transaction():
+        yield run.id
 
 
 @operation(
@@ -104,38 +113,7 @@ def using(connection_id: int) -> Iterator[tuple[ProviderConnection, Any]]:
 def check_connection(run: RunContext, inputs: CheckInputs) -> None:
     """Sign in, read the organization and compare the granted permissions with the needed ones."""
     with using(inputs.connection_id) as (connection, client):
-        run.expect(3)
-        with run.step("sign_in", "Sign in"):
-            # A token of before would not show a permission granted, or a consent withdrawn, since then.
-            client.renew_token()
-            granted = sorted(client.granted_permissions())
-        with run.step("organization", "Organization") as step:
-            _check_organization(connection, client)
-            step.ref = str(connection.entra_tenant_id)
-        lacking = missing(granted)
-        for permission in lacking:
-            with run.step(f"permission:{permission.name}", permission.name) as step:
-                step.fail(Failure("permission_missing", f"{permission.name}. {permission.without}"))
-        if not lacking:
-            with run.step("permissions", "Permissions") as step:
-                step.ref = f"{len(granted)} granted"
-        with run.transaction():
-            services.mark_checked(connection.pk, granted=granted, health=Health.DEGRADED if lacking else Health.HEALTHY)
-
-
-def _check_organization(connection: ProviderConnection, client: Any) -> None:
-    reply = client.get("/organization", params={"$select": "id,displayName"})
-    ids = {str(member.get("id", "")).lower() for member in reply.values if isinstance(member, dict)}
-    if str(connection.entra_tenant_id) not in ids:
-        named = ", ".join(sorted(filter(_is_guid, ids))) or "none"
-        raise Failure("wrong_tenant", f"It signed in to {named}.", graph_request_id=reply.request_id)
-
-
-def _is_guid(text: str) -> bool:
-    try:
-        return bool(UUID(text))
-    except ValueError:
-        return False
+        registry.get(connection.provider).check(run, connection, client)
 
 
 def usable_connection_ids() -> Iterator[int]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from operations.failures import describe
 from operations.models import OperationRun
-from providers import services
+from providers import consent, services
 from providers.models import ProviderConnection
 from providers.permissions import matrix
 
@@ -17,13 +17,16 @@ def show_connection(connection: ProviderConnection) -> dict[str, Any]:
     runs = OperationRun.objects.filter(
         tenant_id=connection.tenant_id, target_type=connection._meta.label_lower, target_id=str(connection.pk)
     )
-    verified = connection.status in (ProviderConnection.Status.CONNECTED,) or bool(connection.granted_permissions)
+    # A connection in another state may have lost any of them since.
+    Status = ProviderConnection.Status
+    known = connection.status in (Status.CONNECTED, Status.NEEDS_CONSENT)
     return {
         "connection": connection,
         "credential": credential,
         "credential_state": services.expiry_state(credential),
         "failure": describe(connection.last_failure_code) if connection.last_failure_code else None,
-        "grants": matrix(connection.granted_permissions, known=verified),
-        "consent_link": services.consent_link(connection),
+        "grants": matrix(connection.granted_permissions, known=known),
+        "consent_link": consent.link_for(connection),
+        "return_address": consent.return_address(),
         "runs": list(runs.order_by("-id")[:RUNS_SHOWN]),
     }

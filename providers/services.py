@@ -1,4 +1,4 @@
-"""Creating and changing connections, setting credentials, and opening a connection for an operation."""
+"""Creating and changing connections, setting credentials, and whether a run may use a connection."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,13 +7,16 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
-from operations.failures import Failure, FailureCode, register_codes
+from operations.failures import FailureCode, register_codes
+from operations.models import OperationRun
 from operations.registry import Reason
-from providers import secrets
+from operations.services import cancel_run
+from providers import registry, secrets
 from providers.certificates import Certificate
-from providers.clouds import CLOUDS, Cloud
-from providers.models import ProviderConnection, ProviderCredential
+from providers.clouds import Cloud
+from providers.models import TWICE, ProviderConnection, ProviderCredential
 from rbac import audit
 from rbac.models import Tenant, User, entra_guid
 from rbac.redaction import remember_secret
@@ -21,17 +24,7 @@ from rbac.services import Actor, require
 
 Status, Health = ProviderConnection.Status, ProviderConnection.Health
 EXPIRES_SOON = timedelta(days=30)
-# Failures that tell about the connection and not about one object: they mark it, so that the gate refuses the next run.
-_MARKS = {
-    "consent_missing": Status.NEEDS_CONSENT,
-    "app_not_found": Status.NEEDS_CONSENT,
-    "credential_expired": Status.ERROR,
-    "credential_invalid": Status.ERROR,
-    "credential_unreadable": Status.ERROR,
-    "app_disabled": Status.ERROR,
-    "tenant_not_found": Status.ERROR,
-    "sign_in_failed": Status.ERROR,
-}
+CHANGEABLE = ("display_name", "cloud", "entra_tenant_id", "client_id")
 
 register_codes(
     FailureCode(
@@ -53,6 +46,12 @@ register_codes(
         fatal=True,
     ),
     FailureCode(
+        "provider_unknown",
+        "This version of TenantPilot does not know the provider of the connection.",
+        "Update TenantPilot, or use another connection.",
+        fatal=True,
+    ),
+    FailureCode(
         "credential_missing",
         "The connection has no credential.",
         "Set a client secret or a certificate on its page.",
@@ -68,12 +67,20 @@ register_codes(
 
 
 def create_connection(
-    *, actor: Actor, tenant: Tenant, display_name: str, entra_tenant_id: Any, client_id: Any, cloud: str = Cloud.GLOBAL
+    *,
+    actor: Actor,
+    tenant: Tenant,
+    display_name: str,
+    entra_tenant_id: Any,
+    client_id: Any,
+    cloud: str = Cloud.GLOBAL,
+    provider: str = "microsoft",
 ) -> ProviderConnection:
     """A new connection, the tenant's default if it is the first. Raises NotPermitted, ValidationError."""
     _require(actor, "connection.manage", tenant)
     connection = ProviderConnection(
         tenant=tenant,
+        provider=provider,
         display_name=display_name.strip(),
         cloud=cloud,
         entra_tenant_id=entra_guid(entra_tenant_id),
@@ -83,78 +90,102 @@ def create_connection(
     with transaction.atomic():
         connection.is_default = not ProviderConnection.objects.filter(tenant=tenant, is_default=True).exists()
         _save(connection)
-        audit.record(actor=actor, verb="connection.created", tenant=tenant, target=connection, after=_facts(connection))
+        audit.record(actor=actor, verb="connection.created", tenant=tenant, target=connection, after=facts(connection))
     return connection
 
 
-def update_connection(connection: ProviderConnection, *, actor: Actor, **changes: Any) -> ProviderConnection:
-    """Change name, cloud or ids. What was verified under the old ids is forgotten. Raises NotPermitted, ValidationError."""
+def update_connection(
+    connection: ProviderConnection, *, actor: Actor, seen: dict[str, str] | None = None, **changes: Any
+) -> ProviderConnection:
+    """Change name, cloud or ids. What was verified under the old ids is forgotten.
+
+    `seen` are the facts the person had before them: when somebody else changed them since, nothing is overwritten. Raises
+    NotPermitted, ValidationError.
+    """
     _require(actor, "connection.manage", connection.tenant)
-    before = _facts(ProviderConnection.objects.get(pk=connection.pk))
     for name in ("entra_tenant_id", "client_id"):
         if name in changes:
             changes[name] = entra_guid(changes[name])
-    for name, value in changes.items():
-        if name not in ("display_name", "cloud", "entra_tenant_id", "client_id"):
-            raise ValueError(f"{name} of a connection is not changed here.")
-        setattr(connection, name, value)
-    _validate(connection)
-    after = _facts(connection)
-    if before == after:
-        return connection
-    if any(before[name] != after[name] for name in ("cloud", "entra_tenant_id", "client_id")):
-        connection.status = Status.DISABLED if connection.status == Status.DISABLED else Status.NOT_VERIFIED
-        connection.health, connection.granted_permissions, connection.last_checked_at = Health.UNKNOWN, [], None
-        connection.last_failure_code = connection.last_failure_message = ""
+    if unknown := set(changes) - set(CHANGEABLE):
+        raise ValueError(f"{', '.join(sorted(unknown))} of a connection is not changed here.")
     with transaction.atomic():
-        _save(connection)
+        stored = ProviderConnection.objects.select_for_update().get(pk=connection.pk)
+        before = facts(stored)
+        if seen is not None and seen != before:
+            raise ValidationError("Somebody else changed this connection meanwhile.", code="connection_changed")
+        for name, value in changes.items():
+            setattr(stored, name, value)
+            setattr(connection, name, value)
+        _validate(stored)
+        after = facts(stored)
+        if before == after:
+            return connection
+        if any(before[name] != after[name] for name in ("cloud", "entra_tenant_id", "client_id")):
+            _forget_verdict(stored)
+            stored.granted_permissions, stored.last_checked_at = [], None
+        _save(stored)
         audit.record(
-            actor=actor,
-            verb="connection.changed",
-            tenant=connection.tenant,
-            target=connection,
-            before=before,
-            after=after,
+            actor=actor, verb="connection.changed", tenant=stored.tenant, target=stored, before=before, after=after
         )
-    return connection
+    return stored
 
 
 def set_default(connection: ProviderConnection, *, actor: Actor) -> None:
-    """Make this the tenant's default connection. Raises NotPermitted."""
+    """Make this the tenant's default connection. Raises NotPermitted, ValidationError."""
     _require(actor, "connection.manage", connection.tenant)
     with transaction.atomic():
         # Locked in one order, so that two people who choose at once do not both win.
         rows = list(ProviderConnection.objects.select_for_update().filter(tenant=connection.tenant).order_by("pk"))
-        before = next((row.display_name for row in rows if row.is_default), None)
+        before = next((row for row in rows if row.is_default), None)
+        chosen = next((row for row in rows if row.pk == connection.pk), None)
+        if chosen is None or chosen == before:
+            return
+        if chosen.status == Status.DISABLED:
+            raise ValidationError(
+                "A disabled connection cannot be the default. Enable it first.", code="default_disabled"
+            )
         ProviderConnection.objects.filter(tenant=connection.tenant, is_default=True).update(is_default=False)
         ProviderConnection.objects.filter(pk=connection.pk).update(is_default=True, updated_at=Now())
         audit.record(
-            actor=actor, verb="connection.default_set", tenant=connection.tenant, target=connection,
-            before={"default": before}, after={"default": connection.display_name},
-        )  # fmt: skip
+            actor=actor,
+            verb="connection.default_set",
+            tenant=connection.tenant,
+            target=connection,
+            before={"default": before.display_name if before else None},
+            after={"default": connection.display_name},
+        )
 
 
 def set_enabled(connection: ProviderConnection, *, actor: Actor, enabled: bool) -> None:
-    """Switch a connection on or off. A connection switched on has to be checked again. Raises NotPermitted."""
+    """Switch a connection on or off. Raises NotPermitted.
+
+    One switched on has to be checked again. Switching off cancels the runs that are using the connection; one that does not
+    see it in time gets no new access token.
+    """
     _require(actor, "connection.manage", connection.tenant)
     with transaction.atomic():
         row = ProviderConnection.objects.select_for_update().get(pk=connection.pk)
         if (row.status != Status.DISABLED) == enabled:
             return
         before = row.status
-        row.status, row.health = (Status.NOT_VERIFIED if enabled else Status.DISABLED), Health.UNKNOWN
-        row.save(update_fields=["status", "health", "updated_at"])
-        verb = "connection.enabled" if enabled else "connection.disabled"
+        _forget_verdict(row)
+        row.status = Status.NOT_VERIFIED if enabled else Status.DISABLED
+        row.save(update_fields=["status", "health", "last_failure_code", "last_failure_message", "updated_at"])
         audit.record(
             actor=actor,
-            verb=verb,
+            verb="connection.enabled" if enabled else "connection.disabled",
             tenant=row.tenant,
             target=row,
             before={"status": before},
             after={"status": row.status},
         )
+    if not enabled:
+        active = OperationRun.objects.filter(tenant=connection.tenant, status__in=["queued", "running"])
+        for run in active.filter(inputs__connection_id=connection.pk):
+            cancel_run(run, actor=actor)
 
 
+@sensitive_variables()
 def set_credential(
     connection: ProviderConnection,
     *,
@@ -169,44 +200,45 @@ def set_credential(
         raise ValidationError("Give either a client secret or a certificate.", code="credential_choice")
     if certificate is not None:
         fields = {"private_key_pem": certificate.private_key_pem, "public_pem": certificate.public_pem}
-        kind, fingerprint, expires_at = (
-            ProviderCredential.Kind.CERTIFICATE,
-            certificate.fingerprint,
-            certificate.expires_at,
-        )
+        values = {
+            "kind": ProviderCredential.Kind.CERTIFICATE,
+            "fingerprint": certificate.fingerprint,
+            "expires_at": certificate.expires_at,
+        }
     else:
         remember_secret(secret)
-        _check_secret(secret, expires_at)
-        fields, kind, fingerprint = {"secret": secret}, ProviderCredential.Kind.SECRET, ""
+        check_secret(secret, expires_at)
+        fields = {"secret": secret}
+        values = {"kind": ProviderCredential.Kind.SECRET, "fingerprint": "", "expires_at": expires_at}
     sealed = secrets.seal(fields, connection_id=connection.pk)
     with transaction.atomic():
-        ProviderConnection.objects.select_for_update().get(pk=connection.pk)
-        credential = ProviderCredential.objects.filter(connection=connection).first()
+        row = ProviderConnection.objects.select_for_update().get(pk=connection.pk)
+        credential = ProviderCredential.objects.filter(connection=row).first()
         before = _credential_facts(credential)
-        credential = credential or ProviderCredential(tenant_id=connection.tenant_id, connection=connection, version=0)
-        credential.kind, credential.sealed, credential.fingerprint, credential.expires_at = (
-            kind,
-            sealed,
-            fingerprint,
-            expires_at,
-        )
-        credential.version += 1
+        credential = credential or ProviderCredential(tenant_id=row.tenant_id, connection=row, version=0)
+        for name, value in values.items():
+            setattr(credential, name, value)
+        credential.sealed, credential.version = sealed, credential.version + 1
         credential.set_by = actor if isinstance(actor, User) else None
         credential.set_by_name, credential.set_at = str(actor)[:200], timezone.now()
         credential.save()
-        if connection.status not in (Status.DISABLED,):
-            # Which verdict the old credential had says nothing about the new one.
-            ProviderConnection.objects.filter(pk=connection.pk).update(
-                status=Status.NOT_VERIFIED, health=Health.UNKNOWN, updated_at=Now()
-            )
+        # Which verdict the old credential had says nothing about the new one.
+        _forget_verdict(row)
+        row.save(update_fields=["status", "health", "last_failure_code", "last_failure_message", "updated_at"])
         audit.record(
-            actor=actor, verb="credential.set", tenant=connection.tenant, target=connection,
-            before=before, after=_credential_facts(credential),
-        )  # fmt: skip
+            actor=actor,
+            verb="credential.set",
+            tenant=row.tenant,
+            target=row,
+            before=before,
+            after=_credential_facts(credential),
+        )
     return credential
 
 
-def _check_secret(secret: str, expires_at: datetime | None) -> None:
+@sensitive_variables("secret")
+def check_secret(secret: str, expires_at: datetime | None) -> None:
+    """Raises ValidationError for what cannot be the value of a client secret, or has ended already."""
     if not secret.isprintable() or secret != secret.strip() or not 8 <= len(secret) <= 512:
         raise ValidationError(
             "This does not look like a client secret. Copy its value, without blanks or line ends.", code="secret_form"
@@ -229,6 +261,8 @@ def find_reason(connection_id: int, *, to_check: bool = False) -> Reason | None:
     connection = ProviderConnection.objects.filter(pk=connection_id).select_related("credential").first()
     if connection is None:
         return Reason("connection_missing")
+    if connection.provider not in registry.all_providers():
+        return Reason("provider_unknown", f"“{connection.provider}”.")
     if connection.status == Status.DISABLED:
         return Reason("connection_disabled", connection.display_name)
     credential = getattr(connection, "credential", None)
@@ -244,67 +278,8 @@ def find_reason(connection_id: int, *, to_check: bool = False) -> Reason | None:
 
 
 def open_client(connection: ProviderConnection) -> Any:
-    """A Graph client for `connection`, for use inside a run. Raises Failure when the credential cannot be used."""
-    from providers.graph.client import GraphClient
-    from providers.graph.tokens import ClientCertificate, ClientSecret
-
-    credential = ProviderCredential.objects.filter(connection=connection).first()
-    if credential is None:
-        raise Failure("credential_missing")
-    try:
-        fields = secrets.open_sealed(bytes(credential.sealed), connection_id=connection.pk)
-    except secrets.CannotOpen as error:
-        raise Failure("credential_unreadable", str(error)) from error
-    opened: ClientSecret | ClientCertificate
-    if credential.kind == ProviderCredential.Kind.CERTIFICATE:
-        opened = ClientCertificate(fields["private_key_pem"], fields["public_pem"])
-    else:
-        remember_secret(fields["secret"])
-        opened = ClientSecret(fields["secret"])
-    return GraphClient(
-        cloud=Cloud(connection.cloud),
-        entra_tenant_id=str(connection.entra_tenant_id),
-        client_id=str(connection.client_id),
-        credential=opened,
-        budget_key=f"{connection.tenant_id}",
-        cache_key=(
-            str(connection.pk),
-            str(connection.client_id),
-            str(connection.entra_tenant_id),
-            str(credential.version),
-        ),
-    )
-
-
-def mark_checked(connection_id: int, *, granted: list[str], health: str) -> None:
-    """Record that the connection works, with what it may do. A connection disabled meanwhile stays disabled."""
-    ProviderConnection.objects.filter(pk=connection_id).exclude(status=Status.DISABLED).update(
-        status=Status.CONNECTED, health=health, granted_permissions=sorted(granted)[:200], last_checked_at=Now(),
-        last_failure_code="", last_failure_message="", updated_at=Now(),
-    )  # fmt: skip
-
-
-def mark_failed(connection_id: int, failure: Failure) -> None:
-    """Record a failure that tells about the connection; others leave it as it is. What was granted is not known any more."""
-    status = _MARKS.get(failure.code)
-    changes: dict[str, Any] = {
-        "health": Health.DOWN,
-        "last_failure_code": failure.code,
-        "last_failure_message": failure.message,
-    }
-    if status is not None:
-        changes["status"] = status
-    elif failure.code not in ("graph_unavailable", "timed_out_request", "throttled"):
-        return
-    connections = ProviderConnection.objects.filter(pk=connection_id).exclude(status=Status.DISABLED)
-    connections.update(last_checked_at=Now(), updated_at=Now(), **changes)
-
-
-def consent_link(connection: ProviderConnection, *, return_to: str = "") -> str:
-    """Where an administrator of the tenant consents to the app (Microsoft identity platform, "admin consent")."""
-    host = CLOUDS[connection.cloud].login_host
-    link = f"https://{host}/{connection.entra_tenant_id}/adminconsent?client_id={connection.client_id}"
-    return f"{link}&redirect_uri={return_to}" if return_to else link
+    """The client of the connection's provider, for use inside a run. Raises Failure when the credential cannot be used."""
+    return registry.get(connection.provider).open_client(connection)
 
 
 def expiry_state(credential: ProviderCredential | None) -> str:
@@ -317,6 +292,11 @@ def expiry_state(credential: ProviderCredential | None) -> str:
     return "expired" if left <= timedelta(0) else "expires_soon" if left <= EXPIRES_SOON else "valid"
 
 
+def facts(connection: ProviderConnection) -> dict[str, str]:
+    """What a person decides about a connection, as texts: for the audit trail, and to notice a change by somebody else."""
+    return {name: str(getattr(connection, name)) for name in (*CHANGEABLE, "provider")}
+
+
 def _require(actor: Actor, capability: str, tenant: Tenant) -> None:
     # TenantPilot itself may do this only from the command line, where whoever types holds the keys anyway.
     if isinstance(actor, User):
@@ -324,15 +304,14 @@ def _require(actor: Actor, capability: str, tenant: Tenant) -> None:
 
 
 def _validate(connection: ProviderConnection) -> None:
-    from django.conf import settings
-
-    if not connection.display_name or not connection.display_name.isprintable():
-        raise ValidationError({"display_name": "Give the connection a name of printable characters."}, code="name")
-    if connection.cloud == Cloud.SANDBOX and not settings.SANDBOX_URL:
-        raise ValidationError(
-            {"cloud": "This deployment has no sandbox. Choose the tenant's cloud."}, code="no_sandbox"
-        )
     connection.full_clean(exclude=["tenant"], validate_unique=False, validate_constraints=False)
+
+
+def _forget_verdict(connection: ProviderConnection) -> None:
+    if connection.status != Status.DISABLED:
+        connection.status = Status.NOT_VERIFIED
+    connection.health = Health.UNKNOWN
+    connection.last_failure_code = connection.last_failure_message = ""
 
 
 def _save(connection: ProviderConnection) -> None:
@@ -341,15 +320,12 @@ def _save(connection: ProviderConnection) -> None:
             connection.save()
     except IntegrityError as error:
         if "connection_once_per_app" in str(error):
-            raise ValidationError(
-                "This tenant already has a connection with this app. Open that one instead.", code="connection_twice"
-            ) from error
-        raise
-
-
-def _facts(connection: ProviderConnection) -> dict[str, Any]:
-    names = ("display_name", "provider", "cloud", "entra_tenant_id", "client_id")
-    return {name: str(getattr(connection, name)) for name in names}
+            raise ValidationError(TWICE, code="connection_twice") from error
+        if "connection_one_default_per_tenant" not in str(error):
+            raise
+        # Two first connections at the same moment: the other one became the default.
+        connection.is_default = False
+        connection.save()
 
 
 def _credential_facts(credential: ProviderCredential | None) -> dict[str, Any] | None:

@@ -3,8 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from providers.views import consent_returned
+
 urlpatterns = [
     path("", include("tenantpilot.health")),
+    path("consent/", consent_returned, name="consent"),
     path("", admin.site.urls),
 ]
 

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from operations.failures import Failure
+from providers.graph.answers import read_headers
 
 AT_MOST = 20
 
@@ -40,7 +41,8 @@ def compose(requests: list[BatchRequest]) -> dict[str, Any]:
 
 def _part(number: str, request: BatchRequest) -> dict[str, Any]:
     part: dict[str, Any] = {"id": number, "method": request.method, "url": request.path}
-    headers = dict(request.headers)
+    # The headers of the batch itself do not reach its parts.
+    headers = read_headers(request.headers) if request.is_read else dict(request.headers)
     if request.body is not None:
         part["body"] = request.body
         headers.setdefault("Content-Type", "application/json")

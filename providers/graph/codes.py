@@ -51,6 +51,24 @@ register_codes(
         fatal=True,
     ),
     FailureCode(
+        "wrong_tenant",
+        "The app signs in to another tenant than the connection names.",
+        "Correct the Entra tenant id of the connection.",
+        fatal=True,
+    ),
+    FailureCode(
+        "sign_in_blocked",
+        "A Conditional Access policy of the tenant blocks the app's sign-in.",
+        "Exclude the app's service principal from the policy, or allow the addresses of TenantPilot's servers there.",
+        fatal=True,
+    ),
+    FailureCode(
+        "clock_skew",
+        "Microsoft refused the sign-in because the server's clock is wrong.",
+        "Set the clock of the worker's machine (NTP), then check the connection.",
+        fatal=True,
+    ),
+    FailureCode(
         "sign_in_failed",
         "Microsoft refused to issue a token.",
         "Read the details; check the connection again after mending them.",
@@ -93,6 +111,11 @@ register_codes(
         "Microsoft's service health page tells about outages; retry later.",
     ),
     FailureCode(
+        "quota_reached",
+        "A quota of the tenant at Microsoft is used up.",
+        "Wait until Microsoft frees it, or remove what fills it; then retry.",
+    ),
+    FailureCode(
         "timed_out_request",
         "Microsoft Graph took too long to answer.",
         "Retry later; Microsoft's service health page tells about outages.",
@@ -108,6 +131,16 @@ register_codes(
         "Retry; if it stays, report it with the Graph request id.",
     ),
     FailureCode(
+        "paging_loop",
+        "A list of Graph led back to a page already read.",
+        "Retry; if it stays, report it with the Graph request id. What was read is kept, nothing is called missing.",
+    ),
+    FailureCode(
+        "paging_expired",
+        "Graph forgot the place in the list before it was read to the end.",
+        "Start again: the list is then read from its beginning. What was read is kept, nothing is called missing.",
+    ),
+    FailureCode(
         "foreign_link",
         "Graph's answer led to a foreign address, which was not followed.",
         "Report it with the Graph request id: something stands between TenantPilot and Microsoft.",
@@ -116,7 +149,7 @@ register_codes(
     FailureCode(
         "sandbox_not_configured",
         "This connection leads to the sandbox, which this deployment does not have.",
-        "Set SANDBOX_URL, or delete the connection.",
+        "Set SANDBOX_URL, or disable the connection.",
         fatal=True,
     ),
 )
