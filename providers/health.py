@@ -47,7 +47,10 @@ _MOST = 200
 def mark_checked(
     connection_id: int, *, granted: Sequence[str], faults: Sequence[Failure] = (), run_id: int | None = None
 ) -> None:
-    """The connection works. With `faults`, found on the way, it is degraded, and the first one is shown."""
+    """The connection works. With `faults`, found on the way, it is degraded, and the first one is shown.
+
+    Raises Failure("connection_missing") when somebody deleted it meanwhile.
+    """
     names = sorted({name for name in granted if len(name) <= _LONGEST_NAME})[:_MOST]
     changes: dict[str, Any] = {
         "status": Status.CONNECTED,
@@ -56,7 +59,8 @@ def mark_checked(
         "last_failure_code": faults[0].code if faults else "",
         "last_failure_message": faults[0].message if faults else "",
     }
-    _mark(connection_id, run_id, changes)
+    if not _mark(connection_id, run_id, changes):
+        raise Failure("connection_missing")
 
 
 def mark_failed(connection_id: int, failure: Failure, *, run_id: int | None = None) -> None:
@@ -96,11 +100,12 @@ def lack(grant: permissions.Grant) -> Failure:
     return Failure("permission_missing", f"{grant.permission} is not granted. It is for: {', '.join(grant.unmet)}.")
 
 
-def _mark(connection_id: int, run_id: int | None, changes: dict[str, Any], *, checked: bool = True) -> None:
+def _mark(connection_id: int, run_id: int | None, changes: dict[str, Any], *, checked: bool = True) -> bool:
+    """False when the connection is gone."""
     row = ProviderConnection.objects.select_for_update().filter(pk=connection_id).first()
     # Whoever disabled it meanwhile has decided; nothing found on the way switches it on again.
     if row is None or row.status == Status.DISABLED:
-        return
+        return row is not None
     before, after = _verdict(row), {**_verdict(row), **{k: str(v) for k, v in changes.items() if k in _VERDICT}}
     if checked:
         changes = {**changes, "last_checked_at": Now()}
@@ -115,6 +120,7 @@ def _mark(connection_id: int, run_id: int | None, changes: dict[str, Any], *, ch
             after=after,
             run_id=run_id,
         )
+    return True
 
 
 _VERDICT = ("status", "health", "last_failure_code")

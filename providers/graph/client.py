@@ -111,7 +111,12 @@ class GraphClient:
             if link in seen:
                 raise Failure("paging_loop", graph_request_id=reply.request_id)
             seen.add(link)
-            reply = self._request("GET", check_link(self.cloud, link, version=reply.version), headers=headers)
+            try:
+                address = check_link(self.cloud, link, version=reply.version)
+            except Failure as failure:
+                failure.graph_request_id = reply.request_id
+                raise
+            reply = self._request("GET", address, headers=headers)
             yield reply
 
     def items(

@@ -36,7 +36,7 @@ _LICENCE = re.compile(
 # The place in a list, or since the last reading, that Graph no longer remembers.
 _EXPIRED_PLACE = frozenset({"syncstatenotfound", "resyncrequired", "directory_expiredpagetoken"})
 _ACTIVITY = re.compile(r"Activity ID: ([0-9a-f-]{36})", re.IGNORECASE)
-_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 def failure_of_sign_in(answer: Mapping[str, Any]) -> Failure:

@@ -56,7 +56,7 @@ LISTINGS: dict[str, Listing] = {
         children=("members", "owners", "transitiveMembers"),
     ),
     "users": Listing(("User.Read.All", "User.ReadWrite.All"), page=100, most=999),
-    "organization": Listing((), page=100),
+    "organization": Listing(("Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All"), page=100),
     "subscribedSkus": Listing((), page=100),
     "applications": Listing(("Application.Read.All",), page=100, most=999),
     "servicePrincipals": Listing(("Application.Read.All",), page=100, most=999, children=("appRoleAssignments",)),
