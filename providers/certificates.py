@@ -90,7 +90,6 @@ def _public(holder: RSAPrivateKey | x509.Certificate) -> bytes:
     return holder.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-@sensitive_variables()
 def _read_pem(content: bytes, password: str) -> tuple[object, list[x509.Certificate]]:
     if b"PRIVATE KEY-----" not in content:
         raise _without_key()
@@ -103,7 +102,6 @@ def _read_pem(content: bytes, password: str) -> tuple[object, list[x509.Certific
     return _load_key(content, password), certificates
 
 
-@sensitive_variables()
 def _load_key(content: bytes, password: str) -> object:
     try:
         return load_pem_private_key(content, password.encode() or None)
@@ -118,7 +116,6 @@ def _load_key(content: bytes, password: str) -> object:
         raise _damaged() from error
 
 
-@sensitive_variables()
 def _read_pfx(content: bytes, password: str) -> tuple[object, list[x509.Certificate]]:
     try:
         key, certificate, others = pkcs12.load_key_and_certificates(content, password.encode() or None)

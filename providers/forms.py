@@ -183,7 +183,6 @@ class CredentialForm(forms.Form):
             self.add_error(_FIELD_OF.get(str(error.code), chosen[0]), error)
         return given
 
-    @sensitive_variables()
     def _read(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
         if name == "secret":
             day = given.get("expires_on")

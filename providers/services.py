@@ -236,7 +236,6 @@ def set_credential(
     return credential
 
 
-@sensitive_variables("secret")
 def check_secret(secret: str, expires_at: datetime | None) -> None:
     """Raises ValidationError for what cannot be the value of a client secret, or has ended already."""
     if not secret.isprintable() or secret != secret.strip() or not 8 <= len(secret) <= 512:

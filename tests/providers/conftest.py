@@ -18,7 +18,7 @@ from providers.graph.tokens import ClientSecret
 from providers.models import ProviderConnection
 from providers.sandbox.server import Sandbox
 from providers.sandbox.world import SandboxTenant
-from rbac.models import Tenant
+from rbac.models import Tenant, User
 from rbac.scope import scope
 from tests.operations.sample import SampleInputs, stage
 from tests.providers.script import Script
@@ -179,3 +179,15 @@ def fault(sandbox: Sandbox) -> Callable[..., None]:
         sandbox.fault(kind, path=path, **details)
 
     return add
+
+
+@pytest.fixture
+def page(sign_in: Any) -> Callable[..., str]:
+    """`page(person, address)` is the text of a page that answered 200."""
+
+    def read(person: User, address: str) -> str:
+        response = sign_in(person).get(address)
+        assert response.status_code == 200, (address, response.status_code, response.headers)
+        return response.content.decode()
+
+    return read
