@@ -76,8 +76,8 @@ def test_old_keys_open_the_first_seals_and_a_key_that_is_gone_is_named(settings:
     sealed = secrets.seal({"secret": "x"}, connection_id=1)
     settings.CREDENTIAL_KEYS = [new, old]
     assert secrets.open_sealed(sealed, connection_id=1) == {"secret": "x"}
-    assert secrets.needs_resealing(sealed)
-    assert not secrets.needs_resealing(secrets.seal({"secret": "x"}, connection_id=1))
+    assert secrets.key_of(sealed) == "old"
+    assert secrets.key_of(secrets.seal({"secret": "x"}, connection_id=1)) == "new"
     settings.CREDENTIAL_KEYS = [new]
     with pytest.raises(secrets.CannotOpen, match="The key 'old' is not in CREDENTIAL_KEYS"):
         secrets.open_sealed(sealed, connection_id=1)

@@ -5,7 +5,7 @@ import providers.registry
 
 
 class Migration(migrations.Migration):
-    dependencies = [("providers", "0002_walls")]
+    dependencies = [("providers", "0003_keys_of_tenants")]
     operations = [
         migrations.AlterField(
             "providerconnection",
