@@ -1,4 +1,4 @@
-"""Sign-in: discovery, the token endpoint, and the check of bearer tokens."""
+"""Who may sign in with what, and whom a bearer token speaks for."""
 
 import base64
 import hashlib
@@ -10,18 +10,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs
 
 import jwt
-import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from providers.sandbox.errors import GraphError, Response
+from providers.sandbox.errors import GraphError
 from providers.sandbox.world import SandboxApp, SandboxTenant, World
 
 LOGIN = "https://login.microsoftonline.com"
+GRAPH = "https://graph.microsoft.com"
 LIFETIME = 3599
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+_AUDIENCES = (GRAPH, f"{GRAPH}/", _GRAPH_APP_ID)
+# Other resources of Microsoft exist, but no app here has anything to do there.
+_CHALLENGE = (
+    f'Bearer realm="", authorization_uri="{LOGIN}/common/oauth2/authorize", client_id="{_GRAPH_APP_ID}", errors="token"'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,9 @@ class Caller:
     roles: frozenset[str]
 
 
-class _Refused(Exception):
+class SignInRefused(Exception):
+    """A refusal of the token endpoint: status, OAuth's `error`, the AADSTS number and its sentence."""
+
     def __init__(self, status: int, error: str, number: int, text: str) -> None:
         self.status, self.error, self.number, self.text = status, error, number, text
         super().__init__(text)
@@ -44,219 +54,191 @@ class Authority:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._key = secrets.token_bytes(32)
-        self.revoked: set[str] = set()
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key_id = secrets.token_urlsafe(20)
+        self._known: dict[str, dict[str, Any]] = {}
+        self._lifetimes: dict[str, int] = {}
 
-    def discovery(self, tenant: str) -> Response:
-        found = self._world.tenant(tenant)
-        if found is None:
-            return self._error(_Refused(400, "invalid_tenant", 90002, f"Tenant '{tenant[:60]}' not found."))
-        base = f"{LOGIN}/{found.entra_tenant_id}"
-        return Response(
-            200,
-            {
-                "token_endpoint": f"{base}/oauth2/v2.0/token",
-                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-                "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
-                "issuer": f"{base}/v2.0",
-                "jwks_uri": f"{base}/discovery/v2.0/keys",
-                "token_endpoint_auth_methods_supported": [
-                    "client_secret_post",
-                    "private_key_jwt",
-                    "client_secret_basic",
-                ],
-                "tenant_region_scope": "EU",
-                "cloud_instance_name": "microsoftonline.com",
-                "msgraph_host": "graph.microsoft.com",
-            },
-        )
+    # -- tokens --------------------------------------------------------------------------------------------------------
 
-    def instances(self) -> Response:
-        names = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"]
-        metadata = [{"preferred_network": names[0], "preferred_cache": names[1], "aliases": names}]
-        body = {
-            "tenant_discovery_endpoint": f"{LOGIN}/common/v2.0/.well-known/openid-configuration",
-            "api-version": "1.1",
-            "metadata": metadata,
-        }
-        return Response(200, body)
+    def set_lifetime(self, seconds: int | None, *, tenant: str = "") -> None:
+        """How long new tokens are good, for the tenant of this slug or for all; None is the usual hour."""
+        if seconds is None:
+            kept = {slug: value for slug, value in self._lifetimes.items() if tenant and slug != tenant}
+            self._lifetimes = kept
+        else:
+            self._lifetimes[tenant] = seconds
 
-    def token(self, tenant: str, content: bytes) -> Response:
-        """The token endpoint for client credentials."""
-        form = {
-            name: values[0]
-            for name, values in parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True).items()
-        }
-        try:
-            app, found = self._sign_in(tenant, form)
-        except _Refused as refused:
-            return self._error(refused)
-        return Response(
-            200,
-            {
-                "token_type": "Bearer",
-                "expires_in": LIFETIME,
-                "ext_expires_in": LIFETIME,
-                "access_token": self.issue(found, app),
-            },
-            {"Cache-Control": "no-store, no-cache"},
-        )
+    def lifetime(self, tenant: SandboxTenant) -> int:
+        return self._lifetimes.get(tenant.slug, self._lifetimes.get("", LIFETIME))
 
-    def _sign_in(self, tenant: str, form: Mapping[str, str]) -> tuple[SandboxApp, SandboxTenant]:
-        found = self._world.tenant(tenant)
-        if found is None:
-            raise _Refused(
-                400,
-                "invalid_request",
-                90002,
-                f"Tenant '{tenant[:60]}' not found. Check to make sure you have the correct tenant ID.",
-            )
-        if form.get("grant_type") != "client_credentials":
-            raise _Refused(400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
-        if form.get("scope") != "https://graph.microsoft.com/.default":
-            raise _Refused(
-                400, "invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid."
-            )
-        client_id = form.get("client_id", "")
-        app = next((a for a in found.apps.values() if a.client_id == client_id), None)
-        if app is None:
-            text = f"Application with identifier '{client_id[:60]}' was not found in the directory '{found.name}'."
-            raise _Refused(400, "unauthorized_client", 700016, text)
-        if not app.enabled:
-            raise _Refused(
-                400, "unauthorized_client", 7000112, f"Application '{client_id}'({app.display_name}) is disabled."
-            )
-        if not app.consented:
-            raise _Refused(
-                400,
-                "invalid_grant",
-                65001,
-                f"The user or administrator has not consented to use the application '{client_id}'.",
-            )
-        self._check_credential(app, found, form)
-        return app, found
-
-    def _check_credential(self, app: SandboxApp, tenant: SandboxTenant, form: Mapping[str, str]) -> None:
-        if assertion := form.get("client_assertion"):
-            self._check_assertion(app, tenant, assertion)
-        elif "client_secret" not in form:
-            raise _Refused(
-                401,
-                "invalid_client",
-                7000218,
-                "The request body must contain the parameter 'client_assertion' or 'client_secret'.",
-            )
-        elif not hmac.compare_digest(form["client_secret"].encode(), app.secret.encode()):
-            raise _Refused(401, "invalid_client", 7000215, f"Invalid client secret provided. Ensure the secret being sent is the client secret value, not the client secret ID, for a secret added to app '{app.client_id}'.")  # fmt: skip  # noqa: E501
-        elif app.secret_expired:
-            raise _Refused(
-                401,
-                "invalid_client",
-                7000222,
-                f"The provided client secret keys for app '{app.client_id}' are expired.",
-            )
-
-    def _check_assertion(self, app: SandboxApp, tenant: SandboxTenant, assertion: str) -> None:
-        refused = _Refused(
-            401,
-            "invalid_client",
-            700027,
-            "The certificate with identifier used to sign the client assertion is not registered on application.",
-        )
-        audience = f"{LOGIN}/{tenant.entra_tenant_id}/oauth2/v2.0/token"
-        try:
-            header = jwt.get_unverified_header(assertion)
-            for pem in app.certificate_pems:
-                certificate = x509.load_pem_x509_certificate(pem.encode())
-                if _matches(header, certificate):
-                    jwt.decode(
-                        assertion,
-                        certificate.public_key(),  # type: ignore[arg-type]
-                        algorithms=["RS256", "PS256"],
-                        audience=audience,
-                        issuer=app.client_id,
-                    )
-                    if certificate.not_valid_after_utc < datetime.now(UTC):
-                        raise _Refused(
-                            401, "invalid_client", 700024, "Client assertion is not within its valid time range."
-                        )
-                    return
-        except (jwt.PyJWTError, ValueError) as error:
-            raise refused from error
-        raise refused
-
-    def issue(self, tenant: SandboxTenant, app: SandboxApp, *, lifetime: int = LIFETIME) -> str:
-        now = int(time.time())
+    def issue(self, tenant: SandboxTenant, app: SandboxApp, *, by_certificate: bool = False) -> str:
+        """An access token for Graph, in the shape of version 1.0 that Graph gets."""
+        now, object_id = int(time.time()), str(uuid.uuid5(uuid.UUID(app.client_id), tenant.entra_tenant_id))
+        issuer = f"https://sts.windows.net/{tenant.entra_tenant_id}/"
         claims: dict[str, Any] = {
-            "aud": "https://graph.microsoft.com",
-            "iss": f"https://sts.windows.net/{tenant.entra_tenant_id}/",
+            "aud": GRAPH,
+            "iss": issuer,
             "iat": now,
             "nbf": now,
-            "exp": now + lifetime,
-            "tid": tenant.entra_tenant_id,
-            "appid": app.client_id,
+            "exp": now + self.lifetime(tenant),
             "app_displayname": app.display_name,
+            "appid": app.client_id,
+            "appidacr": "2" if by_certificate else "1",
+            "idp": issuer,
             "idtyp": "app",
-            "uti": secrets.token_urlsafe(12),
+            "oid": object_id,
+            "sub": object_id,
+            "tid": tenant.entra_tenant_id,
+            "uti": secrets.token_urlsafe(16),
+            "ver": "1.0",
         }
+        # An app that was granted nothing gets a token all the same, without the claim.
         if app.permissions:
             claims["roles"] = sorted(app.permissions)
-        return jwt.encode(claims, self._key, algorithm="HS256")
+        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id, "x5t": self._key_id})
+
+    def keys(self) -> dict[str, Any]:
+        """The public keys, as `jwks_uri` shows them."""
+        key = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        return {"keys": [{**key, "use": "sig", "kid": self._key_id, "x5t": self._key_id, "alg": "RS256"}]}
 
     def check(self, authorization: str) -> Caller:
         """The caller of a Graph request. Raises GraphError 401."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise GraphError(401, "InvalidAuthenticationToken", "Access token is empty.")
-        try:
-            claims = jwt.decode(token, self._key, algorithms=["HS256"], audience="https://graph.microsoft.com")
-        except jwt.ExpiredSignatureError as error:
-            raise GraphError(
-                401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."
-            ) from error
-        except jwt.PyJWTError as error:
-            raise GraphError(401, "InvalidAuthenticationToken", "Signature is invalid.") from error
+            raise _unauthorized("Access token is empty.")
+        # A sync sends one token thousands of times.
+        claims = self._known.get(token)
+        if claims is None:
+            claims = self._known[token] = self._read(token)
+        if claims["exp"] <= time.time():
+            raise _unauthorized("Lifetime validation failed, the token is expired.")
         tenant = self._world.tenant(claims["tid"])
-        app = next((a for a in tenant.apps.values() if a.client_id == claims["appid"]), None) if tenant else None
-        if tenant is None or app is None or claims["uti"] in self.revoked:
-            raise GraphError(401, "InvalidAuthenticationToken", "Access token validation failure.")
-        return Caller(tenant, app, frozenset(claims.get("roles", [])))
+        app = tenant.app(claims["appid"]) if tenant else None
+        if tenant is None or app is None:
+            raise _unauthorized("Access token validation failure.")
+        return Caller(tenant, app, frozenset(claims.get("roles", ())))
+
+    def _read(self, token: str) -> dict[str, Any]:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token, self._key.public_key(), algorithms=["RS256"], audience=list(_AUDIENCES)
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise _unauthorized("Lifetime validation failed, the token is expired.") from error
+        except jwt.InvalidAudienceError as error:
+            raise _unauthorized("Access token validation failure. Invalid audience.") from error
+        except jwt.InvalidSignatureError as error:
+            raise _unauthorized("Access token validation failure. Signature is invalid.") from error
+        except jwt.PyJWTError as error:
+            raise _unauthorized("CompactToken parsing failed with error code: 80049217") from error
+        return claims
 
     def revoke(self, authorization: str) -> None:
         """Make this very token invalid, as if it had expired early."""
-        payload = authorization.partition(" ")[2].split(".")[1]
-        self.revoked.add(orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["uti"])
+        self.check(authorization)
+        self._known[authorization.partition(" ")[2]]["exp"] = 0
 
-    def _error(self, refused: _Refused) -> Response:
-        stamp, trace, correlation = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ"), uuid.uuid4(), uuid.uuid4()
-        text = (
-            f"AADSTS{refused.number}: {refused.text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
-        )
-        body = {
-            "error": refused.error,
-            "error_description": text,
-            "error_codes": [refused.number],
-            "timestamp": stamp,
-            "trace_id": str(trace),
-            "correlation_id": str(correlation),
-            "error_uri": f"{LOGIN}/error?code={refused.number}",
-        }
-        return Response(refused.status, body)
+    # -- credentials ---------------------------------------------------------------------------------------------------
+
+    def sign_in(self, authority: str, form: Mapping[str, str]) -> tuple[SandboxTenant, SandboxApp, bool]:
+        """The tenant and app of a client-credentials request, and whether it used a certificate. Raises SignInRefused."""
+        _check_form(authority, form)
+        tenant = self._world.tenant(authority)
+        if tenant is None:
+            text = f"Tenant '{authority[:60]}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."
+            raise SignInRefused(400, "invalid_request", 90002, text)
+        client_id = form["client_id"]
+        app = tenant.app(client_id)
+        if app is None:
+            text = f"Application with identifier '{client_id[:60]}' was not found in the directory '{tenant.name}'."
+            raise SignInRefused(400, "unauthorized_client", 700016, text)
+        if not app.enabled:
+            text = f"Application '{client_id}'({app.display_name}) is disabled."
+            raise SignInRefused(400, "unauthorized_client", 7000112, text)
+        if not app.consented:
+            text = f"The user or administrator has not consented to use the application with ID '{client_id}' named '{app.display_name}'."
+            raise SignInRefused(400, "invalid_grant", 65001, text)
+        if "client_assertion" in form:
+            _check_assertion(app, tenant, form["client_assertion"])
+            return tenant, app, True
+        _check_secret(app, form)
+        return tenant, app, False
 
 
-def _matches(header: Mapping[str, Any], certificate: x509.Certificate) -> bool:
+def _unauthorized(text: str) -> GraphError:
+    return GraphError(401, "InvalidAuthenticationToken", text, {"WWW-Authenticate": _CHALLENGE})
+
+
+def _check_form(authority: str, form: Mapping[str, str]) -> None:
+    for name in ("grant_type", "client_id", "scope"):
+        if not form.get(name):
+            text = f"The request body must contain the following parameter: '{name}'."
+            raise SignInRefused(400, "invalid_request", 900144, text)
+    if form["grant_type"] != "client_credentials":
+        text = f"The app requested an unsupported grant type '{form['grant_type'][:60]}'."
+        raise SignInRefused(400, "unsupported_grant_type", 70003, text)
+    if authority.lower() in ("common", "consumers"):
+        text = "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint."
+        raise SignInRefused(400, "invalid_request", 9001023, text)
+    if authority.lower() == "organizations":
+        raise SignInRefused(400, "invalid_request", 90130, "The app is not supported over the /organizations endpoint.")
+    resource, default, rest = form["scope"].partition("/.default")
+    if not default or rest.strip():
+        text = f"The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {form['scope'][:80]} is not valid."
+        raise SignInRefused(400, "invalid_scope", 70011, text)
+    if resource not in _AUDIENCES:
+        text = f"The resource principal named {resource[:80]} was not found in the tenant."
+        raise SignInRefused(400, "invalid_resource", 500011, text)
+
+
+def _check_secret(app: SandboxApp, form: Mapping[str, str]) -> None:
+    if "client_secret" not in form:
+        text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+        raise SignInRefused(401, "invalid_client", 7000218, text)
+    if not hmac.compare_digest(form["client_secret"].encode(), app.secret.encode()):
+        text = f"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app.client_id}'."
+        raise SignInRefused(401, "invalid_client", 7000215, text)
+    if app.secret_expired:
+        text = f"The provided client secret keys for app '{app.client_id}' are expired."
+        raise SignInRefused(401, "invalid_client", 7000222, text)
+
+
+def _check_assertion(app: SandboxApp, tenant: SandboxTenant, assertion: str) -> None:
+    audiences = [f"{LOGIN}/{tenant.entra_tenant_id}/oauth2/v2.0/token", f"{LOGIN}/{tenant.entra_tenant_id}/v2.0"]
+    try:
+        header = jwt.get_unverified_header(assertion)
+        for pem in app.certificate_pems:
+            certificate = x509.load_pem_x509_certificate(pem.encode())
+            if not _names(header, certificate):
+                continue
+            key: Any = certificate.public_key()
+            options = {"algorithms": ["RS256", "PS256"], "audience": audiences, "issuer": app.client_id}
+            claims = jwt.decode(assertion, key, **options)
+            if claims.get("sub") != app.client_id:
+                raise SignInRefused(401, "invalid_client", 700030, "Invalid certificate - subject name not allowed.")
+            if certificate.not_valid_after_utc < datetime.now(UTC):
+                text = "Client assertion contains an invalid signature. The certificate used to sign it is expired."
+                raise SignInRefused(401, "invalid_client", 700024, text)
+            return
+    except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError) as error:
+        text = "Client assertion is not within its valid time range."
+        raise SignInRefused(401, "invalid_client", 700024, text) from error
+    except (jwt.PyJWTError, ValueError) as error:
+        raise _unknown_certificate() from error
+    raise _unknown_certificate()
+
+
+def _unknown_certificate() -> SignInRefused:
+    text = "The certificate with identifier used to sign the client assertion is not registered on application."
+    return SignInRefused(401, "invalid_client", 700027, text)
+
+
+def _names(header: Mapping[str, Any], certificate: x509.Certificate) -> bool:
     """Whether the assertion names this certificate; thumbprints come with or without padding."""
     sha256 = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).decode().rstrip("=")
     # SHA-1 names the certificate in older clients' assertions; nothing is signed with it here.
-    sha1 = (
-        base64.urlsafe_b64encode(hashlib.new("sha1", _der(certificate), usedforsecurity=False).digest())
-        .decode()
-        .rstrip("=")
-    )
+    digest = hashlib.new("sha1", certificate.public_bytes(Encoding.DER), usedforsecurity=False).digest()
+    sha1 = base64.urlsafe_b64encode(digest).decode().rstrip("=")
     return str(header.get("x5t#S256", "")).rstrip("=") == sha256 or str(header.get("x5t", "")).rstrip("=") == sha1
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return certificate.public_bytes(Encoding.DER)

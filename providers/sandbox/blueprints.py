@@ -356,7 +356,7 @@ def _scheduled(make: Maker) -> dict[str, list[Body]]:
         "id": make.guid(),
         "gracePeriodHours": 24,
         "actionType": "block",
-        "notificationTemplateId": "",
+        "notificationTemplateId": "00000000-0000-0000-0000-000000000000",
         "notificationMessageCCList": [],
     }
     return {

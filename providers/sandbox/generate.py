@@ -5,7 +5,7 @@ import random
 from providers.sandbox import blueprints as policies
 from providers.sandbox import blueprints_tenant as tenancy
 from providers.sandbox.blueprints import Blueprint, Maker
-from providers.sandbox.load import empty_tenant
+from providers.sandbox.tenants import INTENTS, add_template_of, empty_tenant
 from providers.sandbox.world import Collection, SandboxTenant, World
 
 SIZES = ("small", "medium", "large")
@@ -83,6 +83,8 @@ def build_tenant(slug: str, name: str, size: str) -> SandboxTenant:
             body, children = blueprint(make, number)
             collection.objects[body["id"]] = body
             collection.children[body["id"]] = children
+    for intent_id in tenant.collection(INTENTS).objects:
+        add_template_of(tenant, intent_id)
     _add_singletons(tenant)
     return tenant
 

@@ -1,10 +1,9 @@
 """Fill a sandbox tenant from a folder of exports: IntuneManagement, IntuneCD, portal and plain Graph bodies.
 
-Bodies stay as they are. What Graph serves below an object (settings, assignments …) is moved there, and annotations that
-Graph would make anew are dropped. What cannot be loaded is reported with the reason.
+Bodies stay as they are. What Graph serves below an object (settings, assignments …) is moved there, members without an id
+get one, and annotations that Graph would make anew are dropped. What cannot be loaded is reported with the reason.
 """
 
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,20 +12,38 @@ from typing import Any
 
 import orjson
 
-from providers.sandbox.catalogue import EVERY_PERMISSION, LISTINGS, NESTED_CHILDREN, READ_PERMISSIONS
+from providers.sandbox import schema
+from providers.sandbox.catalogue import LISTINGS
 from providers.sandbox.recognise import recognise
-from providers.sandbox.world import Collection, GraphObject, SandboxApp, SandboxTenant
+from providers.sandbox.tenants import INTENTS, add_template_of, empty_tenant, make_apps, stable_id
+from providers.sandbox.world import Collection, GraphObject, SandboxTenant
+
+__all__ = ["LoadReport", "Refused", "empty_tenant", "load_folder", "make_apps", "read_json", "stable_id"]
 
 LARGEST_FILE = 50 * 1024 * 1024
 DEEPEST = 64
-_IDS = uuid.UUID("7f3d0e5a-0f0f-4c5e-9b0a-6d9a52f3c001")
 _SKIPPED_FOLDERS = {".git", "__MACOSX", "__archive__"}
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
+# What the service fills in when an object is made; bodies written to be posted lack it.
+_ACTION: GraphObject = {
+    "gracePeriodHours": 0,
+    "actionType": "block",
+    "notificationTemplateId": "00000000-0000-0000-0000-000000000000",
+    "notificationMessageCCList": [],
+}
+_FILLED_IN = {"deviceComplianceActionItem": _ACTION, "deviceManagementComplianceActionItem": _ACTION}
+_RULE = {"ruleName": None, "scheduledActionConfigurations": [_ACTION]}
+_MADE_WITH = {
+    "deviceManagement/deviceCompliancePolicies": {"scheduledActionsForRule": [_RULE]},
+    "deviceManagement/compliancePolicies": {"scheduledActionsForRule": [_RULE]},
+}
+# Files that hold several objects of one kind: their one key, and the list.
+_WRAPPERS = {"groups": "groups", "filters": "deviceManagement/assignmentFilters"}
 
 
 @dataclass(slots=True)
 class LoadReport:
-    """`loaded` counts objects by list path; `refused` names each file that gave none, and why."""
+    """`loaded` counts objects by list path; `refused` names each file (or object in it) that was not taken, and why."""
 
     loaded: Counter[str] = field(default_factory=Counter)
     refused: list[tuple[str, str]] = field(default_factory=list)
@@ -36,49 +53,6 @@ class Refused(Exception):
     """A file that is not taken; the message says why."""
 
 
-def stable_id(*parts: str) -> str:
-    """The same GUID for the same parts, so that two loads of one folder are one tenant."""
-    return str(uuid.uuid5(_IDS, "/".join(parts)))
-
-
-def make_apps(slug: str) -> dict[str, SandboxApp]:
-    """The three apps of a tenant: everything, reading only, and one that lacks most of it."""
-
-    def app(kind: str, permissions: set[str]) -> SandboxApp:
-        secret = f"sandbox-{slug}-{kind}-{stable_id(slug, kind)[:8]}"
-        return SandboxApp(stable_id("app", slug, kind), secret, f"TenantPilot {kind}", permissions)
-
-    lacking = {"Group.Read.All", "DeviceManagementConfiguration.Read.All"}
-    return {
-        "full": app("full", set(EVERY_PERMISSION)),
-        "read_only": app("read_only", set(READ_PERMISSIONS)),
-        "lacking": app("lacking", lacking),
-    }
-
-
-def empty_tenant(slug: str, name: str) -> SandboxTenant:
-    """A tenant with its organization and nothing else."""
-    tenant = SandboxTenant(slug, name, stable_id("tenant", slug), make_apps(slug))
-    domain = {
-        "name": f"{slug}.example",
-        "isDefault": True,
-        "isInitial": True,
-        "type": "Managed",
-        "capabilities": "Email",
-    }
-    organization = {
-        "id": tenant.entra_tenant_id,
-        "displayName": name,
-        "countryLetterCode": "DE",
-        "tenantType": "AAD",
-        "createdDateTime": "2021-04-12T09:00:00Z",
-        "verifiedDomains": [domain],
-        "assignedPlans": [],
-    }
-    tenant.collection("organization").objects[tenant.entra_tenant_id] = organization
-    return tenant
-
-
 def load_folder(folder: Path, *, into: SandboxTenant) -> LoadReport:
     """Load every JSON file below `folder`; files of the same id keep both objects."""
     report = LoadReport()
@@ -86,9 +60,16 @@ def load_folder(folder: Path, *, into: SandboxTenant) -> LoadReport:
     for path in _files(root, report):
         name = path.relative_to(root).as_posix()
         try:
-            _load_file(path, name, into, report)
+            members = list(_members(read_json(path), name))
         except Refused as refused:
             report.refused.append((name, str(refused)))
+            continue
+        folders = tuple(part.lower() for part in Path(name).parts[:-1])
+        for member_name, body, known in members:
+            try:
+                _load(body, member_name, known, folders, into, report)
+            except Refused as refused:
+                report.refused.append((member_name, str(refused)))
     return report
 
 
@@ -105,16 +86,6 @@ def _files(root: Path, report: LoadReport) -> Iterator[Path]:
             report.refused.append((inside.as_posix(), "YAML is not read; export as JSON."))
 
 
-def _load_file(path: Path, name: str, tenant: SandboxTenant, report: LoadReport) -> None:
-    body = read_json(path)
-    folders = tuple(part.lower() for part in Path(name).parts[:-1])
-    place, reason = recognise(body, folders=folders, filename=path.name)
-    if place is None:
-        raise Refused(reason)
-    _place(body, place, name, tenant.collection(place))
-    report.loaded[place] += 1
-
-
 def read_json(path: Path) -> Any:
     """The value in a file, whatever its encoding. Raises Refused."""
     if path.stat().st_size > LARGEST_FILE:
@@ -128,7 +99,7 @@ def read_json(path: Path) -> Any:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Refused(f"Not JSON: {error.msg[:80]}.") from error
+        raise Refused(f"Not JSON: {error.msg[:80]}, line {error.lineno}.") from error
     if _depth_exceeds(value, DEEPEST):
         raise Refused(f"Nested deeper than {DEEPEST} levels.")
     return value
@@ -148,41 +119,96 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
     return True
 
 
+def _members(value: Any, name: str) -> Iterator[tuple[str, Any, str | None]]:
+    """(name, body, list path if the wrapper tells it) of each object in a file."""
+    if isinstance(value, str):
+        raise Refused("Settings that stand beside their policy; the policy's own file is the object.")
+    if isinstance(value, list):
+        if value and all(isinstance(one, dict) and "assignedTo" in one for one in value):
+            raise Refused("A report of the exporting tool, not an object.")
+        for number, one in enumerate(value):
+            yield f"{name}#/{number}", one, None
+        return
+    if not isinstance(value, dict):
+        raise Refused(f"Not an object but a {type(value).__name__}.")
+    wrapper = next((key for key in _WRAPPERS if set(value) == {key} and isinstance(value[key], list)), None)
+    if wrapper is not None:
+        for number, one in enumerate(value[wrapper]):
+            yield f"{name}#/{wrapper}/{number}", one, _WRAPPERS[wrapper]
+    elif isinstance(value.get("value"), list) and "id" not in value:
+        # The answer of a list; its context names the list for all members.
+        for number, one in enumerate(value["value"]):
+            context = {key: inner for key, inner in value.items() if key == "@odata.context"}
+            yield f"{name}#/value/{number}", {**context, **one} if isinstance(one, dict) else one, None
+    else:
+        yield name, value, None
+
+
+def _load(
+    body: Any, name: str, known: str | None, folders: tuple[str, ...], tenant: SandboxTenant, report: LoadReport
+) -> None:
+    if not isinstance(body, dict):
+        raise Refused(f"Not an object but a {type(body).__name__}.")
+    path, reason = (known, "") if known else recognise(body, folders=folders)
+    if path is None:
+        raise Refused(reason)
+    _place(_in_words_of_graph(body, path), path, name, tenant.collection(path))
+    report.loaded[path] += 1
+    if path == INTENTS:
+        for intent_id in tenant.collection(path).objects:
+            add_template_of(tenant, intent_id)
+
+
+def _in_words_of_graph(body: GraphObject, path: str) -> GraphObject:
+    """Bodies as tools post them, as Graph would show the object."""
+    if path.endswith("/namedLocations") and "@odata.type" not in body:
+        kind = "countryNamedLocation" if "countriesAndRegions" in body else "ipNamedLocation"
+        return {"@odata.type": f"#{schema.NAMESPACE}{kind}", **body}
+    renamed = {
+        "deviceManagement/intents": {"settingsDelta": "settings", "TemplateId": "templateId"},
+        "deviceManagement/notificationMessageTemplates": {"localizedMessages": "localizedNotificationMessages"},
+    }.get(path, {})
+    return {renamed.get(key, key): value for key, value in body.items()}
+
+
 def _place(body: GraphObject, path: str, name: str, collection: Collection) -> None:
     listing = LISTINGS[path]
-    own = {key: value for key, value in body.items() if not _is_made_anew(key)}
+    own = {key: value for key, value in {**_MADE_WITH.get(path, {}), **body}.items() if not _is_made_anew(key)}
     object_id = str(own.get("id") or "")
     if not object_id or object_id in collection.objects:
         # Exports without ids, and two files of one id: nothing is lost, the second gets an id from its path.
         object_id = path.rsplit("/", 1)[-1] if listing.singleton else stable_id(path, name)
     children: dict[str, list[GraphObject]] = {}
-    for child in listing.children:
-        members = own.pop(child, None)
-        if isinstance(members, list):
-            _place_children(members, child, "", object_id, children)
+    # Of the list's own type only: what a kind of its own links to comes in full exports, and no list shows it.
+    _take_children(own, listing.type, object_id, "", children)
     collection.objects[object_id] = {"id": object_id, **{key: value for key, value in own.items() if key != "id"}}
     if children:
         collection.children[object_id] = children
 
 
-def _place_children(
-    members: list[Any], name: str, prefix: str, parent: str, children: dict[str, list[GraphObject]]
+def _take_children(
+    own: GraphObject, type_name: str, owner: str, prefix: str, children: dict[str, list[GraphObject]]
 ) -> None:
-    placed: list[GraphObject] = []
-    for number, member in enumerate(members):
-        if not isinstance(member, dict):
+    """Move navigation properties out of `own`, and those of their members, to where Graph serves them."""
+    for name, kind in schema.navigation(type_name).items():
+        members = own.pop(name, None)
+        if members is None:
             continue
-        own = {key: value for key, value in member.items() if not _is_made_anew(key)}
-        own.setdefault("id", f"{parent}_{number}" if name == "assignments" else str(number))
-        for nested in NESTED_CHILDREN.get(name, ()):
-            inner = own.pop(nested, None)
-            below = f"{prefix}{name}/{own['id']}/"
-            if isinstance(inner, dict):
-                children[f"{below}{nested}"] = [inner]
-            elif isinstance(inner, list):
-                _place_children(inner, nested, below, str(own["id"]), children)
-        placed.append(own)
-    children[f"{prefix}{name}"] = placed
+        # PowerShell writes a collection of one as the bare member.
+        listed = members if isinstance(members, list) else [members]
+        placed: list[GraphObject] = []
+        for number, member in enumerate(listed):
+            if not isinstance(member, dict):
+                raise Refused(f"{name} holds something that is no object.")
+            inner = {key: value for key, value in member.items() if not _is_made_anew(key)}
+            inner.setdefault("id", f"{owner}_{number}" if name == "assignments" else str(number))
+            actual = schema.short(inner.get("@odata.type"))
+            below = f"{prefix}{name}/{inner['id']}/" if schema.is_many(kind) else f"{prefix}{name}/"
+            _take_children(
+                inner, actual if schema.knows(actual) else schema.core(kind), str(inner["id"]), below, children
+            )
+            placed.append({**_FILLED_IN.get(schema.core(kind), {}), **inner})
+        children[f"{prefix}{name}"] = placed
 
 
 def _is_made_anew(key: str) -> bool:

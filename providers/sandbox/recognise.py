@@ -2,121 +2,138 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from providers.sandbox import schema
 from providers.sandbox.catalogue import LISTINGS
 
 _INTUNE, _APPS, _ACCESS = "deviceManagement", "deviceAppManagement", "identity/conditionalAccess"
 
-_BY_TYPE = {
-    "group": "groups",
-    "conditionalAccessPolicy": f"{_ACCESS}/policies",
-    "authenticationStrengthPolicy": "policies/authenticationStrengthPolicies",
-    "roleScopeTag": f"{_INTUNE}/roleScopeTags",
-    "deviceAndAppManagementAssignmentFilter": f"{_INTUNE}/assignmentFilters",
-    "deviceAndAppManagementRoleDefinition": f"{_INTUNE}/roleDefinitions",
-    "roleDefinition": f"{_INTUNE}/roleDefinitions",
-    "deviceAndAppManagementRoleAssignment": f"{_INTUNE}/roleAssignments",
-    "deviceManagementConfigurationPolicy": f"{_INTUNE}/configurationPolicies",
-    "deviceManagementReusablePolicySetting": f"{_INTUNE}/reusablePolicySettings",
-    "deviceManagementCompliancePolicy": f"{_INTUNE}/compliancePolicies",
-    "groupPolicyConfiguration": f"{_INTUNE}/groupPolicyConfigurations",
-    "deviceManagementIntent": f"{_INTUNE}/intents",
-    "deviceComplianceScript": f"{_INTUNE}/deviceComplianceScripts",
-    "deviceManagementScript": f"{_INTUNE}/deviceManagementScripts",
-    "deviceShellScript": f"{_INTUNE}/deviceShellScripts",
-    "deviceCustomAttributeShellScript": f"{_INTUNE}/deviceCustomAttributeShellScripts",
-    "deviceHealthScript": f"{_INTUNE}/deviceHealthScripts",
-    "windowsFeatureUpdateProfile": f"{_INTUNE}/windowsFeatureUpdateProfiles",
-    "windowsQualityUpdateProfile": f"{_INTUNE}/windowsQualityUpdateProfiles",
-    "windowsQualityUpdatePolicy": f"{_INTUNE}/windowsQualityUpdatePolicies",
-    "windowsDriverUpdateProfile": f"{_INTUNE}/windowsDriverUpdateProfiles",
-    "notificationMessageTemplate": f"{_INTUNE}/notificationMessageTemplates",
-    "termsAndConditions": f"{_INTUNE}/termsAndConditions",
-    "deviceCategory": f"{_INTUNE}/deviceCategories",
-    "policySet": f"{_APPS}/policySets",
-    "iosManagedAppProtection": f"{_APPS}/iosManagedAppProtections",
-    "androidManagedAppProtection": f"{_APPS}/androidManagedAppProtections",
-    "windowsManagedAppProtection": f"{_APPS}/windowsManagedAppProtections",
-    "targetedManagedAppConfiguration": f"{_APPS}/targetedManagedAppConfigurations",
-    "iosMobileAppConfiguration": f"{_APPS}/mobileAppConfigurations",
-    "androidManagedStoreAppConfiguration": f"{_APPS}/mobileAppConfigurations",
-    "androidForWorkMobileAppConfiguration": f"{_APPS}/mobileAppConfigurations",
-    "officeSuiteApp": f"{_APPS}/mobileApps",
-    "webApp": f"{_APPS}/mobileApps",
-    "hardwareConfiguration": f"{_INTUNE}/hardwareConfigurations",
-}
-# In this order: a later pattern is wider.
+# Kinds that Microsoft's published types no longer name, or never did. In this order: a later pattern is wider.
 _BY_TYPE_PATTERN = (
+    (re.compile(r"^deviceEnrollment"), f"{_INTUNE}/deviceEnrollmentConfigurations"),
     (re.compile(r"NamedLocation$"), f"{_ACCESS}/namedLocations"),
-    (re.compile(r"AutopilotDeploymentProfile$"), f"{_INTUNE}/windowsAutopilotDeploymentProfiles"),
-    (
-        re.compile(
-            r"^(deviceEnrollment|deviceComanagement|windows10EnrollmentCompletion|windowsRestoreDeviceEnrollment)"
-        ),
-        f"{_INTUNE}/deviceEnrollmentConfigurations",
-    ),
     (re.compile(r"CompliancePolicy$"), f"{_INTUNE}/deviceCompliancePolicies"),
     (re.compile(r"(App|AppX|MSI|WebClip|EBook)$"), f"{_APPS}/mobileApps"),
-    (
-        re.compile(r"(Configuration|CertificateProfile|TrustedRootCertificate|ConfigurationBase)$"),
-        f"{_INTUNE}/deviceConfigurations",
-    ),
+    (re.compile(r"(Configuration|CertificateProfile|ConfigurationBase)$"), f"{_INTUNE}/deviceConfigurations"),
 )
+# Folders of IntuneManagement and of IntuneCD, in lower case.
 _BY_FOLDER = {
-    "settings catalog": f"{_INTUNE}/configurationPolicies",
     "settingscatalog": f"{_INTUNE}/configurationPolicies",
-    "shell": f"{_INTUNE}/deviceShellScripts",
-    "powershell": f"{_INTUNE}/deviceManagementScripts",
-    "proactive remediations": f"{_INTUNE}/deviceHealthScripts",
-    "custom attributes": f"{_INTUNE}/deviceCustomAttributeShellScripts",
-    "scope tags": f"{_INTUNE}/roleScopeTags",
-    "message templates": f"{_INTUNE}/notificationMessageTemplates",
-    "filters": f"{_INTUNE}/assignmentFilters",
-    "groups": "groups",
-    "device management settings": f"{_INTUNE}/settings",
-    "device categories": f"{_INTUNE}/deviceCategories",
+    "settings catalog": f"{_INTUNE}/configurationPolicies",
+    "endpointsecurity": f"{_INTUNE}/intents",
+    "management intents": f"{_INTUNE}/intents",
+    "administrativetemplates": f"{_INTUNE}/groupPolicyConfigurations",
     "group policy configurations": f"{_INTUNE}/groupPolicyConfigurations",
-    "conditional access": f"{_ACCESS}/policies",
+    "reusablesettings": f"{_INTUNE}/reusablePolicySettings",
+    "compliancepoliciesv2": f"{_INTUNE}/compliancePolicies",
+    "compliancescripts": f"{_INTUNE}/deviceComplianceScripts",
+    "powershellscripts": f"{_INTUNE}/deviceManagementScripts",
+    "powershell": f"{_INTUNE}/deviceManagementScripts",
+    "macscripts": f"{_INTUNE}/deviceShellScripts",
+    "shell": f"{_INTUNE}/deviceShellScripts",
+    "maccustomattributes": f"{_INTUNE}/deviceCustomAttributeShellScripts",
+    "custom attributes": f"{_INTUNE}/deviceCustomAttributeShellScripts",
+    "devicehealthscripts": f"{_INTUNE}/deviceHealthScripts",
+    "proactive remediations": f"{_INTUNE}/deviceHealthScripts",
+    "featureupdates": f"{_INTUNE}/windowsFeatureUpdateProfiles",
+    "feature updates": f"{_INTUNE}/windowsFeatureUpdateProfiles",
+    "qualityupdates": f"{_INTUNE}/windowsQualityUpdateProfiles",
+    "quality updates": f"{_INTUNE}/windowsQualityUpdateProfiles",
+    "driverupdateprofiles": f"{_INTUNE}/windowsDriverUpdateProfiles",
+    "driver updates": f"{_INTUNE}/windowsDriverUpdateProfiles",
+    "assignmentfilters": f"{_INTUNE}/assignmentFilters",
+    "filters": f"{_INTUNE}/assignmentFilters",
+    "scopetags": f"{_INTUNE}/roleScopeTags",
+    "scope tags": f"{_INTUNE}/roleScopeTags",
+    "roledefinitions": f"{_INTUNE}/roleDefinitions",
     "roles": f"{_INTUNE}/roleDefinitions",
+    "notifications": f"{_INTUNE}/notificationMessageTemplates",
+    "message templates": f"{_INTUNE}/notificationMessageTemplates",
+    "termsandconditions": f"{_INTUNE}/termsAndConditions",
+    "devicecategories": f"{_INTUNE}/deviceCategories",
+    "device categories": f"{_INTUNE}/deviceCategories",
+    "device management settings": f"{_INTUNE}/settings",
+    "policysets": f"{_APPS}/policySets",
+    "conditionalaccess": f"{_ACCESS}/policies",
+    "conditional access": f"{_ACCESS}/policies",
+    "namedlocations": f"{_ACCESS}/namedLocations",
+    "authenticationstrengths": "policies/authenticationStrengthPolicies",
+    "groups": "groups",
 }
+# The first that fits: later ones are wider.
 _BY_KEYS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"conditions", "grantControls"}), f"{_ACCESS}/policies"),
     (frozenset({"conditions", "sessionControls"}), f"{_ACCESS}/policies"),
+    (frozenset({"settingsDelta"}), f"{_INTUNE}/intents"),
     (frozenset({"definitionValues"}), f"{_INTUNE}/groupPolicyConfigurations"),
     (frozenset({"detectionScriptContent"}), f"{_INTUNE}/deviceHealthScripts"),
     (frozenset({"customAttributeName"}), f"{_INTUNE}/deviceCustomAttributeShellScripts"),
-    (frozenset({"executionFrequency", "retryCount"}), f"{_INTUNE}/deviceShellScripts"),
+    (frozenset({"executionFrequency", "scriptContent"}), f"{_INTUNE}/deviceShellScripts"),
     (frozenset({"enforceSignatureCheck", "scriptContent"}), f"{_INTUNE}/deviceManagementScripts"),
     (frozenset({"localizedNotificationMessages"}), f"{_INTUNE}/notificationMessageTemplates"),
+    (frozenset({"localizedMessages", "brandingOptions"}), f"{_INTUNE}/notificationMessageTemplates"),
     (frozenset({"settingInstance", "settingDefinitionId"}), f"{_INTUNE}/reusablePolicySettings"),
     (frozenset({"rule", "platform"}), f"{_INTUNE}/assignmentFilters"),
-    (frozenset({"mailNickname", "securityEnabled"}), "groups"),
+    (frozenset({"ipRanges"}), f"{_ACCESS}/namedLocations"),
+    (frozenset({"countriesAndRegions"}), f"{_ACCESS}/namedLocations"),
+    (frozenset({"mailNickname"}), "groups"),
+    (frozenset({"membershipRule"}), "groups"),
     (frozenset({"rolePermissions"}), f"{_INTUNE}/roleDefinitions"),
 )
-_ADDRESS = re.compile(r"(?:\$metadata#|/(?:beta|v1\.0)/#?)([A-Za-z]+(?:/[A-Za-z]+){0,3})")
-_AUXILIARY = {"migrationtable.json", "report.json"}
+_ADDRESS = re.compile(r"(?:\$metadata#|/(?:beta|v1\.0)/#?|^)([A-Za-z]+(?:/[A-Za-z]+){0,3})")
 
 
-def recognise(body: Any, *, folders: tuple[str, ...], filename: str) -> tuple[str | None, str]:
+def recognise(body: Mapping[str, Any], *, folders: tuple[str, ...]) -> tuple[str | None, str]:
     """(list path, "") or (None, why not). `folders` are lower-case names above the file, nearest last."""
-    if filename.lower() in _AUXILIARY:
-        return None, "A table or report of the exporting tool, not an object."
-    if not isinstance(body, Mapping):
-        return None, f"Not an object but a {type(body).__name__}."
+    if reason := _other(body):
+        return None, reason
     found = _by_type(body) or _by_address(body) or _by_shape(body) or _by_folder(folders)
-    if found is None:
-        return None, "Not recognised as an object of Graph."
-    if found not in LISTINGS:
-        return None, f"The sandbox has no {found}."
-    return found, ""
+    if found is not None:
+        return found, ""
+    if kind := body.get("@odata.type"):
+        return None, f"The sandbox serves no list of {str(kind)[:80]}."
+    keys = ", ".join(list(body)[:6])
+    return (
+        None,
+        f"Not a body of Microsoft Graph: neither type nor address nor folder nor its properties say of what ({keys} …).",
+    )
+
+
+def _other(body: Mapping[str, Any]) -> str:
+    """Files that belong to an exporting tool, or that hold something else."""
+    keys = set(body)
+    if {"TenantId", "Objects"} <= keys:
+        return "A table of the exporting tool that maps ids to names, not an object."
+    if keys & {"RAWJson", "RowKey", "PartitionKey"}:
+        return "A CIPP template; export the policy itself."
+    if {"DisplayName", "Conditions"} <= keys:
+        return "A dump of a PowerShell object (DisplayName, Conditions …), not JSON of Graph; export it from Graph."
+    if isinstance(body.get("Rules"), list):
+        return "Rules of a custom compliance script, not an object."
+    return ""
+
+
+@cache
+def list_of_type(name: str) -> str | None:
+    """The list whose members are of this type, or of the nearest base that has a list."""
+    for kind in (name, *schema.bases(name)):
+        for path, listing in LISTINGS.items():
+            if listing.type == kind and not listing.union_of:
+                return path
+    return None
 
 
 def _by_type(body: Mapping[str, Any]) -> str | None:
-    name = str(body.get("@odata.type") or "").removeprefix("#").removeprefix("microsoft.graph.")
+    name = schema.short(body.get("@odata.type"))
     if not name:
         return None
-    return _BY_TYPE.get(name) or next((path for pattern, path in _BY_TYPE_PATTERN if pattern.search(name)), None)
+    if found := list_of_type(name):
+        return found
+    if schema.is_a(name, "entity"):
+        return None
+    return next((path for pattern, path in _BY_TYPE_PATTERN if pattern.search(name)), None)
 
 
 def _by_address(body: Mapping[str, Any]) -> str | None:
@@ -131,7 +148,7 @@ def _by_address(body: Mapping[str, Any]) -> str | None:
 
 def _by_shape(body: Mapping[str, Any]) -> str | None:
     if isinstance(body.get("settings"), list) and "technologies" in body:
-        linux = "linuxMdm" in str(body["technologies"]) and "scheduledActionsForRule" in body
+        linux = "linuxMdm" in str(body["technologies"])
         return f"{_INTUNE}/compliancePolicies" if linux else f"{_INTUNE}/configurationPolicies"
     return next((path for keys, path in _BY_KEYS if keys <= body.keys()), None)
 

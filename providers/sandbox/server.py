@@ -1,39 +1,18 @@
 """The sandbox on a socket: HTTP/1.1 with kept connections, a thread each."""
 
-import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from providers.sandbox.app import App
 from providers.sandbox.errors import Response
+from providers.sandbox.journal import Journal
 from providers.sandbox.world import World
 
 _LARGEST_REQUEST = 50 * 1024 * 1024
-
-
-class Journal:
-    """Requests as JSON lines, in the file given and in the one that SANDBOX_LOG names."""
-
-    def __init__(self, path: Path | None) -> None:
-        named = os.environ.get("SANDBOX_LOG")
-        self._paths = [p for p in {path, Path(named) if named else None} if p is not None]
-        self._lock = threading.Lock()
-
-    def __call__(self, method: str, url: str, body: Any, status: int) -> None:
-        address, _, part = url.partition("#")
-        entry = {"method": method, "url": address, "body": body, "status": status}
-        if part:
-            entry["in_batch"] = True
-        line = orjson.dumps(entry) + b"\n"
-        with self._lock:
-            for path in self._paths:
-                with path.open("ab") as file:
-                    file.write(line)
+_CONTENT_TYPE = "application/json; charset=utf-8"
 
 
 class Sandbox:
@@ -41,7 +20,7 @@ class Sandbox:
 
     def __init__(self, world: World, *, port: int = 0, log: Path | None = None, host: str = "127.0.0.1") -> None:
         journal = Journal(log)
-        self.app = App(world, log=journal if journal._paths else None)
+        self.app = App(world, log=journal if journal else None)
         self.world = world
         self._server = _Server((host, port), _handler_for(self.app))
         self.base_url = f"http://{host}:{self._server.server_address[1]}"
@@ -54,13 +33,6 @@ class Sandbox:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-    def serve(self) -> None:
-        """Serve in this thread until interrupted."""
-        try:
-            self._server.serve_forever()
-        finally:
-            self._server.server_close()
 
     def fault(self, kind: str, **details: Any) -> None:
         """Switch a fault on; see `providers.sandbox.faults`."""
@@ -76,6 +48,7 @@ def describe(sandbox: Sandbox) -> dict[str, Any]:
                 "slug": tenant.slug,
                 "name": tenant.name,
                 "entra_tenant_id": tenant.entra_tenant_id,
+                "domain": tenant.domain,
                 "apps": {
                     name: {"client_id": app.client_id, "client_secret": app.secret} for name, app in tenant.apps.items()
                 },
@@ -100,15 +73,35 @@ def _handler_for(app: App) -> type[BaseHTTPRequestHandler]:
         timeout = 120
 
         def _answer(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            if length > _LARGEST_REQUEST:
-                self.send_error(413)
+            try:
+                content = self._read()
+            except ValueError:
+                self.send_error(400)
                 return
-            content = self.rfile.read(length) if length else b""
+            if content is None:
+                self.send_error(413)
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             _send(self, app.handle(self.command, self.path, headers, content))
 
-        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _answer
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = _answer
+
+        def _read(self) -> bytes | None:
+            """The body; None when it is too large. Raises ValueError for lengths that are none."""
+            if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
+                length = int(self.headers.get("Content-Length") or 0)
+                return self.rfile.read(length) if length <= _LARGEST_REQUEST else None
+            pieces, total = [], 0
+            while size := int(self.rfile.readline(100).split(b";")[0], 16):
+                total += size
+                if total > _LARGEST_REQUEST:
+                    return None
+                pieces.append(self.rfile.read(size))
+                self.rfile.readline(10)
+            while self.rfile.readline(1_000).strip():
+                pass
+            return b"".join(pieces)
 
         def log_message(self, format: str, *args: Any) -> None:
             return
@@ -117,28 +110,31 @@ def _handler_for(app: App) -> type[BaseHTTPRequestHandler]:
 
 
 def _send(handler: BaseHTTPRequestHandler, response: Response) -> None:
-    body = response.content()
-    if "x-fault-reset" in response.headers:
+    kind, seconds = response.spoil or ("", 0.0)
+    if kind == "reset":
         handler.close_connection = True
         return
+    body = response.content()
     headers = {
-        "Content-Type": "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8",
+        "Content-Type": _CONTENT_TYPE,
         "Cache-Control": "no-store",
         "Strict-Transport-Security": "max-age=31536000",
-        "x-ms-ags-diagnostic": '{"ServerInfo":{"DataCenter":"Sandbox","Slice":"E","Ring":"5","ScaleUnit":"001"}}',
-        **{name: value for name, value in response.headers.items() if not name.startswith("x-fault-")},
+        "OData-Version": "4.0",
+        **response.headers,
         "Content-Length": str(len(body)),
     }
     if response.status == 204:
-        headers.pop("Content-Length")
+        del headers["Content-Length"], headers["Content-Type"]
     lines = [f"HTTP/1.1 {response.status} {handler.responses.get(response.status, ('',))[0]}"]
     lines += [f"{name}: {value}" for name, value in {**headers, "Date": handler.date_time_string()}.items()]
-    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-    if "x-fault-truncated" in response.headers:
+    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+    if handler.command == "HEAD":
+        handler.wfile.write(head)
+    elif kind == "truncated":
         handler.wfile.write(head + body[: len(body) // 2])
         handler.close_connection = True
-    elif "x-fault-drip" in response.headers:
-        _drip(handler, head, body, float(response.headers["x-fault-drip"]))
+    elif kind == "drip":
+        _drip(handler, head, body, seconds)
     else:
         handler.wfile.write(head + body)
 
