@@ -4,7 +4,7 @@ The suite connects as the serving role: as a role that passes the walls it would
 made, migrated and emptied by the owner.
 """
 
-import copy
+import pickle
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -150,13 +150,13 @@ def _sandbox() -> Iterator[Sandbox]:
 def sandbox(_sandbox: Sandbox, settings: Any) -> Iterator[Sandbox]:
     """A Graph sandbox with the small world, as it was made: changes and faults end with the test."""
     settings.SANDBOX_URL = _sandbox.base_url
-    _sandbox.app.throttle.enabled = False
-    kept = copy.deepcopy(_sandbox.world.tenants)
+    _sandbox.app.throttle.configure(enabled=False)
+    kept = pickle.dumps(_sandbox.world.tenants)
     yield _sandbox
     _sandbox.app.faults.clear()
-    _sandbox.app.throttle.enabled = True
     _sandbox.app.throttle.reset()
-    _sandbox.world.tenants[:] = kept
+    _sandbox.app.authority.set_lifetime(None)
+    _sandbox.world.tenants[:] = pickle.loads(kept)  # noqa: S301
 
 
 @pytest.fixture

@@ -186,7 +186,10 @@ def _check_form(authority: str, form: Mapping[str, str]) -> None:
         raise SignInRefused(400, "invalid_request", 90130, "The app is not supported over the /organizations endpoint.")
     resource, default, rest = form["scope"].partition("/.default")
     if not default or rest.strip():
-        text = f"The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {form['scope'][:80]} is not valid."
+        text = (
+            "The provided request must include a 'scope' input parameter. The provided value for the input parameter "
+        )
+        text += f"'scope' is not valid. The scope {form['scope'][:80]} is not valid."
         raise SignInRefused(400, "invalid_scope", 70011, text)
     if resource not in _AUDIENCES:
         text = f"The resource principal named {resource[:80]} was not found in the tenant."
@@ -198,7 +201,10 @@ def _check_secret(app: SandboxApp, form: Mapping[str, str]) -> None:
         text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
         raise SignInRefused(401, "invalid_client", 7000218, text)
     if not hmac.compare_digest(form["client_secret"].encode(), app.secret.encode()):
-        text = f"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app.client_id}'."
+        text = (
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
+        )
+        text += f"not the client secret ID, for a secret added to app '{app.client_id}'."
         raise SignInRefused(401, "invalid_client", 7000215, text)
     if app.secret_expired:
         text = f"The provided client secret keys for app '{app.client_id}' are expired."

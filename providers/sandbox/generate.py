@@ -1,10 +1,22 @@
-"""Generated tenants, the same each time: sizes as customers have them."""
+"""Generated tenants, the same each time: sizes and habits as customers have them."""
 
-import random
+from collections import Counter
 
-from providers.sandbox import blueprints as policies
-from providers.sandbox import blueprints_tenant as tenancy
-from providers.sandbox.blueprints import Blueprint, Maker
+from providers.sandbox.blueprints import (
+    administration,
+    app_policies,
+    apps,
+    compliance,
+    configuration,
+    devices,
+    enrollment,
+    entra,
+    scripts,
+    settings,
+    updates,
+)
+from providers.sandbox.blueprints.maker import Blueprint, Maker
+from providers.sandbox.blueprints.oddities import add_oddities
 from providers.sandbox.tenants import INTENTS, add_template_of, empty_tenant
 from providers.sandbox.world import Collection, SandboxTenant, World
 
@@ -13,42 +25,54 @@ _INTUNE, _APPS, _ACCESS = "deviceManagement", "deviceAppManagement", "identity/c
 
 # List path, blueprint, and how many there are in a small, medium and large tenant. What others refer to comes first.
 PLAN: tuple[tuple[str, Blueprint, tuple[int, int, int]], ...] = (
-    ("groups", tenancy.group, (25, 200, 1_500)),
-    (f"{_INTUNE}/roleScopeTags", tenancy.scope_tag, (2, 6, 61)),
-    (f"{_INTUNE}/assignmentFilters", tenancy.assignment_filter, (5, 25, 120)),
-    (f"{_INTUNE}/roleDefinitions", tenancy.role, (3, 7, 42)),
-    (f"{_INTUNE}/deviceCategories", tenancy.category, (3, 6, 12)),
-    (f"{_INTUNE}/notificationMessageTemplates", tenancy.notification, (2, 5, 12)),
-    (f"{_INTUNE}/termsAndConditions", tenancy.terms, (1, 2, 6)),
-    (f"{_APPS}/mobileApps", tenancy.app, (24, 150, 1_200)),
-    (f"{_INTUNE}/configurationPolicies", policies.settings_policy, (30, 120, 600)),
-    (f"{_INTUNE}/reusablePolicySettings", policies.reusable, (2, 6, 20)),
-    (f"{_INTUNE}/deviceConfigurations", policies.device_configuration, (16, 48, 216)),
-    (f"{_INTUNE}/groupPolicyConfigurations", policies.administrative_template, (2, 15, 80)),
-    (f"{_INTUNE}/intents", policies.intent, (1, 5, 20)),
-    (f"{_INTUNE}/deviceCompliancePolicies", policies.compliance, (6, 20, 60)),
-    (f"{_INTUNE}/compliancePolicies", policies.compliance_v2, (1, 2, 5)),
-    (f"{_INTUNE}/deviceManagementScripts", policies.powershell, (5, 30, 150)),
-    (f"{_INTUNE}/deviceShellScripts", policies.shell, (2, 15, 60)),
-    (f"{_INTUNE}/deviceCustomAttributeShellScripts", policies.custom_attribute, (1, 3, 10)),
-    (f"{_INTUNE}/deviceHealthScripts", policies.remediation, (4, 40, 150)),
-    (f"{_INTUNE}/deviceEnrollmentConfigurations", tenancy.enrollment, (5, 12, 40)),
-    (f"{_INTUNE}/windowsAutopilotDeploymentProfiles", tenancy.autopilot, (2, 4, 12)),
-    (f"{_INTUNE}/windowsFeatureUpdateProfiles", tenancy.feature_update, (1, 4, 12)),
-    (f"{_INTUNE}/windowsQualityUpdateProfiles", tenancy.quality_update, (1, 3, 10)),
-    (f"{_INTUNE}/windowsQualityUpdatePolicies", tenancy.quality_policy, (1, 2, 6)),
-    (f"{_INTUNE}/windowsDriverUpdateProfiles", tenancy.driver_update, (1, 4, 12)),
-    (f"{_APPS}/iosManagedAppProtections", tenancy.protection_ios, (1, 3, 10)),
-    (f"{_APPS}/androidManagedAppProtections", tenancy.protection_android, (1, 3, 10)),
-    (f"{_APPS}/windowsManagedAppProtections", tenancy.protection_windows, (1, 1, 2)),
-    (f"{_APPS}/targetedManagedAppConfigurations", tenancy.config_apps, (1, 6, 20)),
-    (f"{_APPS}/mobileAppConfigurations", tenancy.config_devices, (2, 10, 40)),
-    (f"{_APPS}/policySets", tenancy.policy_set, (1, 2, 6)),
-    (f"{_ACCESS}/policies", tenancy.conditional_access, (12, 40, 150)),
-    (f"{_ACCESS}/namedLocations", tenancy.named_location, (3, 10, 60)),
-    ("policies/authenticationStrengthPolicies", tenancy.strength, (4, 6, 11)),
-    (f"{_INTUNE}/managedDevices", tenancy.managed_device, (180, 2_500, 22_000)),
+    ("groups", entra.group, (80, 1_500, 20_000)),
+    (f"{_INTUNE}/roleScopeTags", administration.scope_tag, (2, 6, 61)),
+    (f"{_INTUNE}/assignmentFilters", administration.assignment_filter, (6, 25, 120)),
+    (f"{_INTUNE}/roleDefinitions", administration.role, (7, 12, 47)),
+    (f"{_INTUNE}/roleAssignments", administration.role_assignment, (1, 5, 40)),
+    (f"{_INTUNE}/deviceCategories", administration.category, (3, 6, 12)),
+    (f"{_INTUNE}/termsAndConditions", administration.terms, (1, 2, 6)),
+    (f"{_INTUNE}/intuneBrandingProfiles", administration.branding, (1, 1, 4)),
+    (f"{_INTUNE}/complianceManagementPartners", administration.partner, (1, 1, 2)),
+    (f"{_INTUNE}/notificationMessageTemplates", compliance.notification, (2, 5, 12)),
+    (f"{_INTUNE}/deviceComplianceScripts", compliance.script, (1, 2, 6)),
+    (f"{_APPS}/vppTokens", administration.purchase_token, (1, 1, 3)),
+    (f"{_APPS}/mobileAppCategories", apps.category, (6, 6, 6)),
+    (f"{_APPS}/mobileApps", apps.app, (17, 142, 1_192)),
+    (f"{_INTUNE}/reusablePolicySettings", settings.reusable, (2, 6, 20)),
+    (f"{_INTUNE}/configurationPolicies", settings.policy, (30, 120, 600)),
+    (f"{_INTUNE}/deviceConfigurations", configuration.device, (10, 40, 200)),
+    ("update rings", configuration.update_ring, (3, 6, 20)),
+    (f"{_INTUNE}/groupPolicyConfigurations", configuration.administrative_template, (2, 15, 80)),
+    (INTENTS, configuration.intent, (1, 5, 20)),
+    (f"{_INTUNE}/deviceCompliancePolicies", compliance.policy, (5, 18, 55)),
+    (f"{_INTUNE}/compliancePolicies", compliance.policy_v2, (1, 2, 5)),
+    (f"{_INTUNE}/deviceManagementScripts", scripts.powershell, (5, 30, 150)),
+    (f"{_INTUNE}/deviceShellScripts", scripts.shell, (2, 15, 60)),
+    (f"{_INTUNE}/deviceCustomAttributeShellScripts", scripts.custom_attribute, (1, 3, 10)),
+    (f"{_INTUNE}/deviceHealthScripts", scripts.remediation, (4, 40, 150)),
+    (f"{_INTUNE}/deviceEnrollmentConfigurations", enrollment.configuration, (6, 14, 40)),
+    (f"{_INTUNE}/windowsAutopilotDeploymentProfiles", enrollment.autopilot, (2, 4, 12)),
+    (f"{_INTUNE}/windowsFeatureUpdateProfiles", updates.feature, (1, 3, 12)),
+    (f"{_INTUNE}/windowsQualityUpdateProfiles", updates.quality, (1, 2, 8)),
+    (f"{_INTUNE}/windowsQualityUpdatePolicies", updates.quality_policy, (1, 2, 6)),
+    (f"{_INTUNE}/windowsDriverUpdateProfiles", updates.driver, (1, 3, 10)),
+    (f"{_APPS}/iosManagedAppProtections", app_policies.ios, (1, 3, 9)),
+    (f"{_APPS}/androidManagedAppProtections", app_policies.android, (1, 2, 9)),
+    (f"{_APPS}/windowsManagedAppProtections", app_policies.windows, (1, 1, 2)),
+    (f"{_APPS}/targetedManagedAppConfigurations", app_policies.managed_apps, (1, 5, 20)),
+    (f"{_APPS}/mobileAppConfigurations", app_policies.managed_devices, (2, 10, 40)),
+    (f"{_APPS}/policySets", apps.policy_set, (1, 2, 6)),
+    (f"{_ACCESS}/namedLocations", entra.named_location, (3, 10, 60)),
+    ("policies/authenticationStrengthPolicies", entra.strength, (4, 6, 11)),
+    (f"{_ACCESS}/authenticationContextClassReferences", entra.context, (2, 3, 8)),
+    (f"{_ACCESS}/policies", entra.policy, (12, 40, 150)),
+    (f"{_INTUNE}/managedDevices", devices.managed, (180, 2_500, 22_000)),
 )
+# Where members of the plan go that share a list with another.
+_HOME = {"update rings": f"{_INTUNE}/deviceConfigurations"}
+# Groups that policies use; the others are only there.
+_USED_GROUPS = {"small": 25, "medium": 200, "large": 1_500}
 _TENANTS = {
     "small": (
         ("contoso", "Contoso", "small"),
@@ -76,33 +100,45 @@ def build_world(size: str) -> World:
 def build_tenant(slug: str, name: str, size: str) -> SandboxTenant:
     """One tenant, whose content depends on its slug and size alone."""
     tenant = empty_tenant(slug, name)
-    make = Maker(random.Random(f"{slug}-{size}"))  # noqa: S311
+    make = Maker(slug, size)
     for path, blueprint, counts in PLAN:
-        collection = tenant.collection(path)
+        make.begin(path)
+        collection = tenant.collection(_HOME.get(path, path))
         for number in range(counts[SIZES.index(size)]):
             body, children = blueprint(make, number)
             collection.objects[body["id"]] = body
             collection.children[body["id"]] = children
-    for intent_id in tenant.collection(INTENTS).objects:
-        add_template_of(tenant, intent_id)
+        if path == "groups":
+            del make.groups[_USED_GROUPS[size] :]
+    add_oddities(make, tenant)
+    _connect(tenant)
     _add_singletons(tenant)
     return tenant
 
 
+def _connect(tenant: SandboxTenant) -> None:
+    """What objects know of each other: roles their assignments, intents their templates."""
+    roles = tenant.collection(f"{_INTUNE}/roleDefinitions")
+    assignments = tenant.collection(f"{_INTUNE}/roleAssignments")
+    for key, body in assignments.objects.items():
+        definition = assignments.children[key]["roleDefinition"][0]
+        definition |= {"displayName": roles.objects[definition["id"]]["displayName"]}
+        shown = {name: body[name] for name in ("id", "displayName", "description")}
+        roles.children[definition["id"]]["roleAssignments"].append(shown)
+    for intent_id in tenant.collection(INTENTS).objects:
+        add_template_of(tenant, intent_id)
+
+
 def _add_singletons(tenant: SandboxTenant) -> None:
-    devices = list(tenant.collection(f"{_INTUNE}/managedDevices").objects.values())
-    systems = [str(device["operatingSystem"]) for device in devices]
-    counted = {name: systems.count(name) for name in ("Windows", "macOS", "iOS", "Android")}
+    devices = tenant.collection(f"{_INTUNE}/managedDevices").objects.values()
+    systems = Counter(str(device["operatingSystem"]).lower() for device in devices)
     overview = {
         "id": tenant.entra_tenant_id,
         "enrolledDeviceCount": len(devices),
         "mdmEnrolledCount": len(devices),
         "dualEnrolledDeviceCount": 0,
         "deviceOperatingSystemSummary": {
-            "windowsCount": counted["Windows"],
-            "macOSCount": counted["macOS"],
-            "iosCount": counted["iOS"],
-            "androidCount": counted["Android"],
+            f"{name}Count": systems[name.lower()] for name in ("windows", "macOS", "ios", "android")
         },
     }
     settings = {
@@ -110,6 +146,7 @@ def _add_singletons(tenant: SandboxTenant) -> None:
         "deviceComplianceCheckinThresholdDays": 30,
         "isScheduledActionEnabled": True,
         "secureByDefault": False,
+        "enhancedJailBreak": False,
     }
     plan = {
         "servicePlanId": "c1ec4a95-1f05-45b3-a911-aa3fa01094f5",
@@ -124,9 +161,11 @@ def _add_singletons(tenant: SandboxTenant) -> None:
         "consumedUnits": 150,
         "servicePlans": [plan],
     }
+    defaults = {"id": tenant.entra_tenant_id, "displayName": "Security Defaults", "isEnabled": False}
     for path, body in (
         (f"{_INTUNE}/managedDeviceOverview", overview),
         (f"{_INTUNE}/settings", settings),
         ("subscribedSkus", sku),
+        ("policies/identitySecurityDefaultsEnforcementPolicy", defaults),
     ):
         tenant.collections[path] = Collection({str(body["id"]): body})
