@@ -91,8 +91,13 @@ class Step:
         self.result, self.code, self.message = Result.SKIPPED, code, redact_and_cut(message, 500)
 
     def fail(self, failure: Failure) -> None:
-        """Record the item as failed without leaving the block."""
-        self.result, self.code, self.message = Result.FAILED, failure.code, failure.message
+        """Record the item as failed without leaving the block; as unknown after `mark_unknown`, unless nothing was done."""
+        is_open = self._is_unknown and not failure.no_effect
+        self.result, self.code, self.message = (
+            Result.UNKNOWN if is_open else Result.FAILED,
+            failure.code,
+            failure.message,
+        )
         self.graph_request_id = failure.graph_request_id
 
     def mark_unknown(self) -> None:
@@ -112,10 +117,7 @@ class Step:
         if isinstance(error, RunInterrupted) or (error is not None and not isinstance(error, Exception)):
             return False
         if error is not None:
-            failure = error if isinstance(error, Failure) else Failure(code_of(error))
-            self.fail(failure)
-            if self._is_unknown and not failure.no_effect:
-                self.result = Result.UNKNOWN
+            self.fail(error if isinstance(error, Failure) else Failure(code_of(error)))
         self._run.record(self)
         return isinstance(error, Failure) and not error.fatal
 

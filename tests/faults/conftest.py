@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.db.models.functions import Now
 
 from operations import context
 from operations.models import Notification, OperationItem, OperationRun
@@ -94,7 +95,9 @@ def broker(_broker: Broker, settings: Any) -> Iterator[Broker]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _fresh_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
+    # In this process; the short one is for those that a test starts and kills.
+    settings.RUN_LEASE_SECONDS = float(LONG_LEASE)
     monkeypatch.setenv("FAULTS_FOLDER", str(tmp_path))
     stage.reset()
     context.stopping.clear()
@@ -144,7 +147,12 @@ class Desk:
         with scope(self.tenant.pk):
             return int(Notification.objects.filter(run=run, kind="completed").count())
 
-    def wait_for(self, run: OperationRun, *, seconds: float = 30) -> OperationRun:
+    def expire(self, run: OperationRun) -> None:
+        """As if its lease had ended just now."""
+        with scope(self.tenant.pk):
+            OperationRun.objects.filter(pk=run.pk, status="running").update(lease_until=Now())
+
+    def wait_for(self, run: OperationRun, *, seconds: float = 60) -> OperationRun:
         """The run, once it has ended."""
         wait_until(lambda: not self.read(run).is_active, seconds=seconds)
         return self.read(run)

@@ -8,9 +8,9 @@ from contextlib import suppress
 class Proxy:
     """Stands in front of a server on this machine; `port` is where it listens.
 
-    `is_refusing` closes what is open and what comes. `swallow(needle)` lets the next request that contains `needle` through,
-    waits for its answer and keeps it: the other end has done what was asked, and nobody hears of it. With `close` the
-    connection breaks at that moment, else it stays silent.
+    `refuse` closes what is open and what comes. `swallow(needle)` lets the next request that contains `needle` through, waits
+    for its answer and keeps it: the other end has done what was asked, and nobody hears of it. With `close` the connection
+    breaks at that moment, else it stays silent. `cut(needle)` breaks the connection before the request gets through.
     """
 
     def __init__(self, target: tuple[str, int]) -> None:
@@ -19,7 +19,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self.swallowed = threading.Event()
         self._needle: bytes | None = None
-        self._close = False
+        self._close = self._cut = False
         self._is_refusing = False
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
@@ -27,7 +27,12 @@ class Proxy:
 
     def swallow(self, needle: bytes, *, close: bool) -> None:
         with self._lock:
-            self._needle, self._close = needle, close
+            self._needle, self._close, self._cut = needle, close, False
+        self.swallowed.clear()
+
+    def cut(self, needle: bytes) -> None:
+        with self._lock:
+            self._needle, self._cut = needle, True
         self.swallowed.clear()
 
     def refuse(self) -> None:
@@ -65,6 +70,9 @@ class Proxy:
         with suppress(OSError):
             while data := source.recv(65536):
                 if is_request and self._is_awaited(data):
+                    if self._cut:
+                        self.swallowed.set()
+                        break
                     silent.set()
                 elif not is_request and silent.is_set():
                     self.swallowed.set()

@@ -148,10 +148,7 @@ def laboratory(
     steps: Steps,
     monkeypatch: pytest.MonkeyPatch,
     owner_connection: psycopg.Connection[Any],
-    settings: Any,
 ) -> Laboratory:
-    # No renewal by the clock: the steps would be passed more often on a slow machine.
-    settings.RUN_LEASE_SECONDS = 600
     app = sandbox_tenant.apps["full"]
     with scope(contoso.pk):
         link = create_connection(

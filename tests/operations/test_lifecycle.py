@@ -217,7 +217,9 @@ def test_late_and_forged_messages_do_nothing(start: Start, reread: Any, contoso:
     assert stage.calls == 1
 
 
-def test_a_zombie_writes_nothing_after_the_sweep_took_its_run(start: Start, reread: Any, contoso: Tenant) -> None:
+def test_a_zombie_writes_nothing_after_the_sweep_took_its_run(
+    start: Start, reread: Any, contoso: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
     """RUN-9 (F12): zero rows → the worker stops silently; the run ends once, with one notification."""
 
     def act(run: RunContext, _inputs: Any) -> None:
@@ -236,6 +238,7 @@ def test_a_zombie_writes_nothing_after_the_sweep_took_its_run(start: Start, rere
     executor.execute(contoso.pk, run.pk)
     ended = reread(run)
     assert (ended.outcome, ended.failure_code) == ("failed", "worker_lost")
+    assert "run.lost" in caplog.text and "run.failed_unexpectedly" not in caplog.text
     with scope(contoso.pk):
         assert not OperationItem.objects.filter(run=run).exists()
     assert notifications(contoso).count(("operator", "completed")) == 1

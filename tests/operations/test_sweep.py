@@ -156,6 +156,21 @@ def test_a_cancelled_run_whose_worker_is_silent_ends_as_cancelled(
         assert OperationRun.objects.count() == 1
 
 
+def test_a_cancel_that_arrives_while_the_sweep_ends_the_run_is_heard(
+    start: Start, reread: Any, contoso: Tenant, cast: SimpleNamespace
+) -> None:
+    """RUN-10, RUN-14: the run is lost by then, and what somebody wanted to stop does not start again."""
+    run = start()
+    with scope(contoso.pk):
+        executor.claim(run.pk)
+        expire_lease(run, contoso)
+        (read,) = sweep._dead_runs()[0]
+        cancel_run(run, actor=cast.operator)
+    assert sweep._end(read, Ending.of("failed", "worker_lost"), lease_until__lt=Now())
+    with scope(contoso.pk):
+        assert [r.failure_code for r in OperationRun.objects.all()] == ["worker_lost"]
+
+
 def test_a_second_sweeper_stands_by(start: Start, reread: Any, contoso: Tenant) -> None:
     """RUN-20: one at a time, by a lock that ends with its holder's connection."""
     other = connections.create_connection("default")
