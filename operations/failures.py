@@ -4,9 +4,13 @@ Codes are an interface: stable, lower snake, never renamed. Each app registers i
 sentence and the hint of the code, never a traceback.
 """
 
+import re
 from dataclasses import dataclass
 
-from rbac.redaction import redact_and_cut, show_controls
+from rbac.redaction import redact, redact_and_cut
+
+# Graph's are GUIDs. What else a server puts in their place is not kept: it may be what it was sent.
+_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Failure(Exception):
         self.code = code
         self.no_effect = no_effect
         self.detail = redact_and_cut(detail, 400)
-        self.graph_request_id = show_controls(graph_request_id[:64])[:64]
+        known_form = _REQUEST_ID.fullmatch(graph_request_id) and redact(graph_request_id) == graph_request_id
+        self.graph_request_id = graph_request_id if known_form else ""
         self.retry_after = retry_after
         super().__init__(self.message)
 

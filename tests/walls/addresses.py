@@ -217,7 +217,8 @@ def _of_action(page: Any, view: str) -> Rule | None:
     def rule(who: Who, method: str, which: str) -> Statuses:
         if which != "own":
             return GONE
-        return _if(_holds(page, who, permissions), OK if method == "GET" else frozenset({204}))
+        done = frozenset({204}) if hasattr(action, "dialog") else OK | MOVED
+        return _if(_holds(page, who, permissions), OK if method == "GET" else done)
 
     return rule
 
