@@ -8,6 +8,7 @@ import pytest
 
 from operations.failures import Failure
 from providers.graph import batch
+from providers.graph.budget import Budget
 from providers.graph.client import BatchRequest, GraphReply
 from providers.sandbox.world import SandboxTenant
 from tests.providers.script import Script
@@ -193,12 +194,13 @@ def test_parts_count_in_the_budget_of_their_own_area(
     send: Any, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PRO-17"""
-    from providers.graph.budget import Budget
-
     counted: list[tuple[str, bool, int]] = []
-    monkeypatch.setattr(
-        Budget, "ask", lambda self, family, *, write=False, cost=1: counted.append((family, write, cost)) or 0
-    )
+
+    def ask(self: Budget, family: str, *, write: bool = False, cost: int = 1) -> float:
+        counted.append((family, write, cost))
+        return 0
+
+    monkeypatch.setattr(Budget, "ask", ask)
     script.say("/v1.0/$batch", parts(*(ok(n) for n in range(5))))
     send(
         [*asked(3), *asked(1, path="/deviceManagement/intents/{}"), BatchRequest(id="w", path="/groups", method="POST")]

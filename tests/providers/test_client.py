@@ -471,7 +471,12 @@ def test_the_lease_is_renewed_between_the_sign_in_and_the_write(
 
     def act(run: Any) -> None:
         renew = run.renew
-        monkeypatch.setattr(run, "renew", lambda: (order.extend(one.method for one in script.heard), renew()))
+
+        def look() -> None:
+            order.extend(one.method for one in script.heard)
+            renew()
+
+        monkeypatch.setattr(run, "renew", look)
         create(make_client())
 
     inside_run(act)

@@ -271,20 +271,20 @@ def test_a_secret_is_stored_with_its_expiry(credential: Any, contoso: Tenant) ->
     day = date.today() + timedelta(days=90)
     assert credential(secret="a-good-long-secret", expires_on=day.isoformat()).status_code == 302
     found = kept(contoso)[0]
-    assert (found.kind, found.expires_at.date(), found.set_by_name) == ("secret", day, "manager")
+    assert (found.kind, f"{found.expires_at:%Y-%m-%d}", found.set_by_name) == ("secret", day.isoformat(), "manager")
 
 
 @pytest.mark.parametrize("form", ["pfx", "pem file", "pem text", "locked pem"])
 def test_a_certificate_is_taken_as_a_file_and_as_text(form: str, credential: Any, contoso: Tenant) -> None:
     """PRO-6"""
     pem = make_pem()
-    fields: dict[str, Any] = {
+    forms: dict[str, dict[str, Any]] = {
         "pfx": {"certificate_file": upload(pem.pfx("right")), "password": "right"},
         "pem file": {"certificate_file": upload(pem.both, "app.pem")},
         "pem text": {"certificate_text": pem.both.decode()},
         "locked pem": {"certificate_text": pem.locked("right").decode(), "password": "right"},
-    }[form]
-    assert credential(**fields).status_code == 302
+    }
+    assert credential(**forms[form]).status_code == 302
     assert (kept(contoso)[0].kind, len(kept(contoso)[0].fingerprint)) == ("certificate", 64)
 
 

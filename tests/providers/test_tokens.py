@@ -324,9 +324,9 @@ def test_a_token_is_renewed_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> N
     kept = source(send)
     first = kept.token()
     now = time.monotonic()
-    monkeypatch.setattr(tokens.time, "monotonic", lambda: now + 3_200)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3_200)
     assert kept.token() == first
-    monkeypatch.setattr(tokens.time, "monotonic", lambda: now + 3_400)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3_400)
     assert kept.token() != first
     assert len(asked) == 4
 
@@ -416,8 +416,12 @@ def test_a_run_that_waits_for_anothers_sign_in_shows_life(inside_run: Any, monke
         monkeypatch.setattr(run, "beat", beaten.set)
         return kept.token()
 
+    def release() -> None:
+        beaten.wait(20)
+        kept._lock.release()
+
     kept._lock.acquire()
-    releaser = threading.Thread(target=lambda: (beaten.wait(20), kept._lock.release()))
+    releaser = threading.Thread(target=release)
     releaser.start()
     assert inside_run(act)
     releaser.join()
