@@ -161,11 +161,12 @@ def test_many_devices_are_counted_page_by_page(
 
     def look(device: Any, page: Any) -> str:
         if device["id"].endswith("-0"):
-            held.append(sum(isinstance(one, GraphReply) for one in gc.get_objects()))
+            held.append(sum(type(one) is GraphReply for one in gc.get_objects()))
         return original(device, page)
 
     monkeypatch.setattr(compliance, "_id_of", look)
     take()
     assert stored()[0].devices == pages * on_page
     assert len(held) == pages
-    assert max(held) <= 2
+    # Beyond the first page there may be one more: the one that is being replaced.
+    assert max(held) <= held[0] + 1
