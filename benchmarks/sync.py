@@ -246,9 +246,14 @@ def _measure(command: list[str], environment: dict[str, str]) -> tuple[float, fl
 
 
 def _count(ready: dict[str, Any]) -> int:
-    """HTTP requests so far: the parts of a batch are logged too, but were not sent on their own."""
+    """HTTP requests so far: the parts of a batch have lines of their own, but were not sent on their own."""
     lines = ready["log"].read_text().splitlines() if ready["log"].exists() else []
-    return sum('"batch_id"' not in line for line in lines)
+    return sum(1 - _parts(json.loads(line)) for line in lines)
+
+
+def _parts(entry: dict[str, Any]) -> int:
+    batch = entry["url"].endswith("/$batch") and entry["status"] == 200
+    return len(entry["body"]["requests"]) if batch else 0
 
 
 def _url(alias: str) -> str:

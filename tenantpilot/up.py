@@ -132,7 +132,6 @@ class Up:
         path, accounts = self.folder.path / "sandbox.json", self.folder.path / "demo-accounts.json"
         stamp = self.folder.path / "demo"
         write_private(path, ready_line.text)
-        self._name_refused(sandbox.get("refused", []))
         if accounts.exists() and stamp.exists() and stamp.read_text() == done:
             return
         # Captured: it prints the accounts, which are announced once everything answers.
@@ -142,12 +141,6 @@ class Up:
             sys.stderr.write(said)
             raise CannotStart("The demo organisation could not be made (see above).")
         stamp.write_text(done)
-
-    def _name_refused(self, refused: list[dict[str, str]]) -> None:
-        for entry in refused[:20]:
-            say("sandbox", f"not loaded: {entry['file']}: {entry['reason']}")
-        if len(refused) > 20:
-            say("sandbox", f"not loaded: {len(refused) - 20} more files, all in {self.folder.path / 'sandbox.json'}")
 
     def _wait_until_ready(self, supervisor: Supervisor, database_url: str) -> None:
         """All parts answer, and the signs of life are those of our own processes, not of an earlier run."""

@@ -220,8 +220,7 @@ def _check_assertion(app: SandboxApp, tenant: SandboxTenant, assertion: str) -> 
             if not _names(header, certificate):
                 continue
             key: Any = certificate.public_key()
-            options = {"algorithms": ["RS256", "PS256"], "audience": audiences, "issuer": app.client_id}
-            claims = jwt.decode(assertion, key, **options)
+            claims = jwt.decode(assertion, key, algorithms=["RS256", "PS256"], audience=audiences, issuer=app.client_id)
             if claims.get("sub") != app.client_id:
                 raise SignInRefused(401, "invalid_client", 700030, "Invalid certificate - subject name not allowed.")
             if certificate.not_valid_after_utc < datetime.now(UTC):

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GraphObject = dict[str, Any]
+# Path below an object ("assignments", "definitionValues/{child id}/presentationValues") → members in order.
+Children = dict[str, list[GraphObject]]
+# Where clear values of encrypted OMA-URI settings are kept among the children; no route leads there.
+OMA_SECRETS = "omaSecrets"
 
 
 @dataclass(slots=True)
@@ -29,12 +33,11 @@ class Collection:
     """One list path. `objects` keeps listing order; a body holds what a GET by id shows, without navigation properties and
     without annotations other than `@odata.type`. Properties of the type that it lacks are answered as null.
 
-    `children` maps object id → path below the object ("assignments", "settings",
-    "definitionValues/{child id}/presentationValues") → members in order.
+    `children` are by object id.
     """
 
     objects: dict[str, GraphObject] = field(default_factory=dict)
-    children: dict[str, dict[str, list[GraphObject]]] = field(default_factory=dict)
+    children: dict[str, Children] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from providers.sandbox import schema
 from providers.sandbox.errors import GraphError, Response, new_id
 from providers.sandbox.odata import context_of, keyed
 from providers.sandbox.places import Place
-from providers.sandbox.reading import complete
+from providers.sandbox.shapes import complete
 from providers.sandbox.world import Collection, GraphObject
 
 _READ_ONLY = {"id", "createdDateTime", "lastModifiedDateTime", "version"}

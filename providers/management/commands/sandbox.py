@@ -1,7 +1,7 @@
 """`manage.py sandbox`: a Microsoft Graph to try things on."""
 
 import signal
-import sys
+import threading
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,13 @@ import orjson
 from django.core.management.base import BaseCommand, CommandError
 
 from providers.sandbox.generate import SIZES, build_world
-from providers.sandbox.load import empty_tenant, load_folder
+from providers.sandbox.load import LoadReport, load_folder
 from providers.sandbox.server import Sandbox, describe
+from providers.sandbox.tenants import empty_tenant
 from providers.sandbox.world import World
+
+# Refused files that are named one by one on standard error.
+_NAMED = 20
 
 
 class Command(BaseCommand):
@@ -31,33 +35,46 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, port: int, world: str | None, load: Path | None, log: Path | None, **options: Any
     ) -> None:
-        refused: list[dict[str, str]] = []
         tenants = World([])
-        loaded: dict[str, int] = {}
-        if load is not None:
-            if not load.is_dir():
-                raise CommandError(f"{load} is not a folder.")
-            tenant = empty_tenant("imported", load.resolve().name)
-            report = load_folder(load, into=tenant)
-            refused = [{"file": name, "reason": reason} for name, reason in report.refused]
-            loaded = report.loaded
-            tenants.tenants.append(tenant)
+        report = self._load(load, tenants) if load is not None else None
         if world or load is None:
             tenants.tenants += build_world(world or "small").tenants
-        try:
-            sandbox = Sandbox(tenants, port=port, log=log)
-        except OSError as error:
-            raise CommandError(f"Port {port} cannot be used: {error.strerror}.") from error
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        sandbox = _open(tenants, port, log)
+        over = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: over.set())
         sandbox.start()
         ready = describe(sandbox)
-        if load is not None:
-            ready |= {"loaded": loaded, "refused": refused}
+        if report is not None:
+            refused = [{"file": name, "reason": reason} for name, reason in report.refused]
+            ready |= {"loaded": report.loaded, "refused": refused}
         self.stdout.write(orjson.dumps(ready).decode())
         self.stdout.flush()
-        try:
-            signal.pause()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            sandbox.stop()
+        over.wait()
+        sandbox.stop()
+
+    def _load(self, folder: Path, into: World) -> LoadReport:
+        if not folder.is_dir():
+            raise CommandError(f"{folder} is not a folder.")
+        tenant = empty_tenant("imported", folder.resolve().name)
+        report = load_folder(folder, into=tenant)
+        into.tenants.append(tenant)
+        for name, reason in report.refused[:_NAMED]:
+            self.stderr.write(f"not loaded: {name}: {reason}")
+        if (more := len(report.refused) - _NAMED) > 0:
+            self.stderr.write(f"not loaded: {more} more; the ready line names all of them.")
+        if not report.loaded:
+            self.stderr.write(f"Nothing in {folder} could be loaded; the tenant is empty.")
+        self.stderr.flush()
+        return report
+
+
+def _open(tenants: World, port: int, log: Path | None) -> Sandbox:
+    if not 0 <= port <= 65_535:
+        raise CommandError(f"{port} is no port; ports go up to 65535.")
+    try:
+        return Sandbox(tenants, port=port, log=log)
+    except OSError as error:
+        if error.filename is not None:
+            raise CommandError(f"The log {error.filename} cannot be written: {error.strerror}.") from error
+        raise CommandError(f"Port {port} cannot be used: {error.strerror}.") from error

@@ -42,7 +42,7 @@ def assignment_filter(make: Maker, number: int) -> Made:
 
 def scope_tag(make: Maker, number: int) -> Made:
     """Numbers, not GUIDs; 0 is the default tag of every tenant."""
-    body = {
+    body: Body = {
         "id": str(number),
         "displayName": "Default" if number == 0 else f"Site {number:02}",
         "description": "Default Role Scope Tag" if number == 0 else "",
@@ -62,7 +62,7 @@ def role(make: Maker, number: int) -> Made:
         "actions": allowed,
         "resourceActions": [{"allowedResourceActions": allowed, "notAllowedResourceActions": []}],
     }
-    body = {
+    body: Body = {
         "@odata.type": f"{GRAPH}deviceAndAppManagementRoleDefinition",
         "id": make.id(),
         "displayName": _BUILT_IN_ROLES[number] if builtin else f"Custom role {number}",
@@ -134,7 +134,7 @@ def branding(make: Maker, number: int) -> Made:
 
 
 def purchase_token(make: Maker, number: int) -> Made:
-    body = {
+    body: Body = {
         "id": make.id(),
         "organizationName": "Contoso",
         "vppTokenAccountType": "business",

@@ -1,6 +1,7 @@
 """Apps, one list of many kinds, and the sets that bundle them with policies."""
 
-from providers.sandbox.blueprints.maker import GRAPH, Body, Children, Made, Maker, base64_of, named
+from providers.sandbox.blueprints.maker import GRAPH, Body, Made, Maker, base64_of, named
+from providers.sandbox.world import Children
 
 # One picture for all: sixty kilobytes each would be most of a large tenant.
 ICON = {"type": "image/png", "value": base64_of(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 160)}

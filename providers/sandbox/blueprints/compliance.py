@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from providers.sandbox.blueprints.maker import GRAPH, Body, Children, Made, Maker, base64_of, named
+from providers.sandbox.blueprints.maker import GRAPH, Body, Made, Maker, base64_of, named
 from providers.sandbox.blueprints.settings import instance
+from providers.sandbox.world import Children
 
 NO_TEMPLATE = "00000000-0000-0000-0000-000000000000"
 _KINDS: tuple[tuple[str, str, Body], ...] = (

@@ -1,7 +1,7 @@
 """Device configurations, administrative templates and intents: the kinds before the settings catalog."""
 
-from providers.sandbox.blueprints.maker import GRAPH, Body, Children, Made, Maker, base64_of, named
-from providers.sandbox.reading import OMA_SECRETS
+from providers.sandbox.blueprints.maker import GRAPH, Body, Made, Maker, base64_of, named
+from providers.sandbox.world import OMA_SECRETS, Children
 
 _KINDS: tuple[tuple[str, str, int, Body], ...] = (
     (

@@ -1,7 +1,5 @@
 """Entra ID: groups and Conditional Access with what it refers to."""
 
-from typing import Any
-
 from providers.sandbox.blueprints.maker import GRAPH, Body, Made, Maker
 
 _STATES = (("enabled", "enabledForReportingButNotEnforced", "disabled"), (60, 30, 10))
@@ -95,7 +93,7 @@ def policy(make: Maker, number: int) -> Made:
     return policy_of(make, number, grant=grant, who=who)
 
 
-def policy_of(make: Maker, number: int, *, grant: str, who: str = "All", name: str = "", **conditions: Any) -> Made:
+def policy_of(make: Maker, number: int, *, grant: str, who: str = "All", name: str = "") -> Made:
     """A policy with one kind of grant; "none" has session controls only."""
     persona = {"All": "Global", "groups": "Internals", "roles": "Admins", "guests": "Guests"}[who]
     body: Body = {
@@ -107,7 +105,7 @@ def policy_of(make: Maker, number: int, *, grant: str, who: str = "All", name: s
         "deletedDateTime": None,
         "state": make.chance.choices(*_STATES)[0],
         "sessionControls": _session() if grant == "none" else None,
-        "conditions": _conditions(make, who) | conditions,
+        "conditions": _conditions(make, who),
         "grantControls": None if grant == "none" else _grant(make, grant),
     }  # fmt: skip
     return body, {}

@@ -9,10 +9,9 @@ from typing import Any
 
 from providers.sandbox.blueprints.names import Namer
 from providers.sandbox.tenants import stable_id
-from providers.sandbox.world import GraphObject
+from providers.sandbox.world import Children, GraphObject
 
 Body = GraphObject
-Children = dict[str, list[Body]]
 Made = tuple[Body, Children]
 Blueprint = Callable[["Maker", int], Made]
 

@@ -7,7 +7,7 @@ from typing import Any
 from providers.sandbox import schema
 from providers.sandbox.blueprints import app_policies, apps, configuration, entra, scripts, settings
 from providers.sandbox.blueprints.maker import ALL_DEVICES, ALL_USERS, GRAPH, Body, Made, Maker, base64_of
-from providers.sandbox.world import SandboxTenant
+from providers.sandbox.world import OMA_SECRETS, SandboxTenant
 
 _INTUNE, _APPS, _ACCESS = "deviceManagement", "deviceAppManagement", "identity/conditionalAccess"
 CATALOG = f"{_INTUNE}/configurationPolicies"
@@ -111,7 +111,7 @@ def _policies(adder: _Adder) -> None:
         "large payload", CONFIGURATIONS, configuration.device_of(make, 994, "macOSCustomConfiguration", "macOS", mac)
     )
     many = configuration.device_of(make, 995, "windows10CustomConfiguration", "windows10", {})
-    many[0]["omaSettings"], many[1][configuration.OMA_SECRETS] = configuration.oma_settings(make, 110)
+    many[0]["omaSettings"], many[1][OMA_SECRETS] = configuration.oma_settings(make, 110)
     adder.add("a hundred OMA-URI settings", CONFIGURATIONS, many)
     default = adder.tenant.collection(f"{_INTUNE}/deviceEnrollmentConfigurations").objects
     adder.note("default enrollment", *(key for key, body in default.items() if body["priority"] == 0))
@@ -165,7 +165,7 @@ def _secrets(adder: _Adder) -> None:
     made = configuration.device_of(make, 996, "windowsWifiConfiguration", "windows10", wifi)
     adder.add("pre-shared key", CONFIGURATIONS, made, preSharedKeyIsSet=True)
     oma = configuration.device_of(make, 997, "windows10CustomConfiguration", "windows10", {})
-    oma[0]["omaSettings"], oma[1][configuration.OMA_SECRETS] = configuration.oma_settings(make, 2)
+    oma[0]["omaSettings"], oma[1][OMA_SECRETS] = configuration.oma_settings(make, 2)
     adder.add("masked OMA-URI value", CONFIGURATIONS, oma)
 
 
@@ -223,7 +223,8 @@ def _conditional_access(adder: _Adder) -> None:
     for grant in ("block", "mfa", "compliantDevice", "strength", "terms", "none"):
         adder.add(f"grant: {grant}", path, entra.policy_of(make, 900, grant=grant, name=f"CA900-Oddity-{grant}"))
     for risk in ("userRiskLevels", "signInRiskLevels"):
-        made = entra.policy_of(make, 901, grant="mfa", name=f"CA901-Oddity-{risk}", **{risk: ["high"]})
+        made = entra.policy_of(make, 901, grant="mfa", name=f"CA901-Oddity-{risk}")
+        made[0]["conditions"][risk] = ["high"]
         adder.add("risk condition", path, made)
     made = entra.policy_of(make, 902, grant="block", name="CA902-Oddity-gone")
     users = made[0]["conditions"]["users"]
