@@ -8,8 +8,8 @@ MODELS = ["Content", "InventoryItem", "ItemVersion", "TypeReading", "ComplianceS
 class Migration(migrations.Migration):
     dependencies = [
         ("inventory", "0002_walls"),
-        ("operations", "0005_keys_of_tenants"),
-        ("providers", "0004_keys_of_tenants"),
+        ("operations", "0004_keys_of_tenants"),
+        ("providers", "0003_keys_of_tenants"),
     ]
 
     operations = [
