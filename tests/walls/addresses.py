@@ -118,6 +118,8 @@ def _nothing(who: Who, method: str, which: str) -> Statuses:
 RULES: dict[str, Rule] = {
     "healthz-live": _page,
     "healthz-ready": lambda who, method, which: frozenset({200, 503}),
+    # Where Microsoft sends a browser back to; without the state it was sent with, it says only that the link is not valid.
+    "consent": lambda who, method, which: frozenset({400 if method == "GET" else 405}),
     "admin:health": _page,
     "admin:live": _read_only,
     "admin:switcher": _page,
@@ -139,7 +141,7 @@ RULES: dict[str, Rule] = {
     # Only platform administrators reach accounts.
     "admin:auth_user_password_change": lambda who, method, which: OK | MOVED | GONE if who.platform else REFUSED,
 }
-PUBLIC = {"healthz-live", "healthz-ready", "admin:login"}
+PUBLIC = {"healthz-live", "healthz-ready", "consent", "admin:login"}
 
 
 def rule_of(address: Address) -> Rule:
