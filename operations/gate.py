@@ -5,7 +5,7 @@ from typing import Any
 from operations.models import OperationRun
 from operations.registry import Operation, Reason
 from rbac.models import Tenant, User
-from rbac.services import SYSTEM, Actor, NotPermitted, require
+from rbac.services import SYSTEM_ACTORS, Actor, NotPermitted, require
 
 
 def find_reasons(operation: Operation, inputs: Any, *, actor: Actor, tenant: Tenant | None) -> list[Reason]:
@@ -34,10 +34,10 @@ def find_reasons_again(run: OperationRun, operation: Operation) -> list[Reason]:
 
 
 def actor_of(run: OperationRun) -> Actor | None:
-    """On whose rights the run works: its initiator's, read anew; TenantPilot's own where nobody started it.
+    """On whose rights the run works: its initiator's, read anew; TenantPilot's own where no person started it.
 
     None when the person is gone: their run must not go on with the rights of TenantPilot.
     """
     if run.initiator_id is not None:
         return User.objects.filter(pk=run.initiator_id).first()
-    return SYSTEM if run.initiator_name == str(SYSTEM) else None
+    return SYSTEM_ACTORS.get(run.initiator_name)

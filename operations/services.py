@@ -19,7 +19,7 @@ from operations.registry import Operation, Reason
 from rbac import audit
 from rbac.models import Tenant, User
 from rbac.scope import Scope, scope
-from rbac.services import Actor, require
+from rbac.services import SYSTEM, Actor, require
 
 log = structlog.get_logger(__name__)
 Status, Outcome, Trigger = OperationRun.Status, OperationRun.Outcome, OperationRun.Trigger
@@ -68,7 +68,7 @@ def start_operation(
     `unattended`: nobody waits for the answer (always so for TenantPilot itself), hence a refusal leaves a blocked run, and a
     broker that does not answer leaves the run queued for the sweep.
     """
-    unattended = unattended or not isinstance(actor, User)
+    unattended = unattended or actor == SYSTEM
     try:
         operation = registry.get(operation) if isinstance(operation, str) else operation
         if isinstance(inputs, Mapping):

@@ -29,6 +29,8 @@ class SystemActor:
 SYSTEM = SystemActor()
 # Whoever types a command without naming a person. Runs it starts work with TenantPilot's own rights and notify nobody.
 COMMAND_LINE = SystemActor(name="Command line", username="command_line")
+# By the name that a run keeps of its initiator.
+SYSTEM_ACTORS = {actor.name: actor for actor in (SYSTEM, COMMAND_LINE)}
 Actor = User | SystemActor
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
+from django.db import connections
 
 from operations.models import ProcessBeat
 from tests.waiting import wait_until
@@ -18,9 +18,13 @@ ROOT = Path(settings.BASE_DIR)
 
 def environment(**more: str) -> dict[str, str]:
     """What a process needs to work on the test's database and sandbox, as they are at this moment."""
-    found = connection.settings_dict
-    address = f"{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
-    return {**os.environ, "DATABASE_URL": f"postgres://{address}", "SANDBOX_URL": settings.SANDBOX_URL, **more}
+    addresses = {"DATABASE_URL": _address("default"), "MIGRATE_DATABASE_URL": _address("owner")}
+    return {**os.environ, **addresses, "SANDBOX_URL": settings.SANDBOX_URL, **more}
+
+
+def _address(alias: str) -> str:
+    found = connections[alias].settings_dict
+    return f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
 
 
 def manage(*arguments: str, said: str = "", **more: str) -> subprocess.CompletedProcess[str]:

@@ -11,12 +11,6 @@ import psycopg
 import pytest
 from django.core.management import execute_from_command_line
 
-from providers.models import ProviderConnection
-from providers.sandbox.world import SandboxTenant
-from providers.services import create_connection, set_credential
-from rbac.models import Tenant
-from rbac.scope import scope
-from rbac.services import COMMAND_LINE
 from tests.operations.sample import stage
 
 
@@ -60,23 +54,6 @@ def _fresh_stage() -> Iterator[None]:
     stage.reset()
     yield
     stage.reset()
-
-
-@pytest.fixture
-def connection(contoso: Tenant, sandbox_tenant: SandboxTenant) -> ProviderConnection:
-    """Contoso's default connection, to the sandbox, with the full app."""
-    app = sandbox_tenant.apps["full"]
-    with scope(contoso.pk):
-        made = create_connection(
-            actor=COMMAND_LINE,
-            tenant=contoso,
-            display_name="Contoso",
-            cloud="sandbox",
-            entra_tenant_id=sandbox_tenant.entra_tenant_id,
-            client_id=app.client_id,
-        )
-        set_credential(made, actor=COMMAND_LINE, secret=app.secret)
-    return made
 
 
 @pytest.fixture

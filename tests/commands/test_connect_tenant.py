@@ -262,9 +262,12 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         "no certificate": (pem(key, None), "The file has a key but no certificate."),
         "another's key": (pem(other, certificate), "The private key does not belong to this certificate."),
         "expired": (pem(key, ended), "The certificate expired on"),
-        "encrypted": (pem(key, certificate, b"pass"), "Give the password of an encrypted file with --password-stdin."),
-        "not one": (b"\x00\x01 hello", "The file is neither PEM nor PFX"),
-        "empty": (b"", "The file is neither PEM nor PFX"),
+        "encrypted": (
+            pem(key, certificate, b"pass"),
+            "The file is protected by a password. Give it with --password-stdin.",
+        ),
+        "not one": (b"\x00\x01 hello", "This is neither a .pem nor a .pfx file"),
+        "empty": (b"", "This is neither a .pem nor a .pfx file"),
         "huge": (b"x" * 70_000, "larger than any certificate"),
     }
 

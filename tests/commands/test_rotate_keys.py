@@ -234,8 +234,8 @@ def test_a_key_that_was_taken_out_too_early_is_found_with_what_to_do(
 ) -> None:
     """CMD-9: at `migrate` and at any start; ordinary commands still work, to mend it."""
     settings.CREDENTIAL_KEYS = [NEW]
-    answer = type_in("migrate")
-    assert answer.code == 1 and "CREDENTIAL_KEYS lacks 'old'" in answer.err
+    migrating = manage("migrate", CREDENTIAL_KEYS=NEW)
+    assert migrating.returncode == 1 and "CREDENTIAL_KEYS lacks 'old'" in migrating.stderr
     answer = type_in("check", "--database", "default")
     assert answer.code == 1
     assert "CREDENTIAL_KEYS lacks 'old', which 6 stored credentials need (contoso: Connection 0; " in answer.err

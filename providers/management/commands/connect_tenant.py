@@ -121,8 +121,8 @@ def _read_certificate(path: Path, password: str) -> Certificate:
     try:
         return read_certificate(content, password=password)
     except ValidationError as error:
-        if error.code == "certificate_unreadable" and not password:
-            message = f"{error.messages[0]} Give the password of an encrypted file with --password-stdin."
+        if error.code == "certificate_password_missing":
+            message = "The file is protected by a password. Give it with --password-stdin."
             raise CommandError(message, returncode=MISTAKEN) from error
         raise
 
