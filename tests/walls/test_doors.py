@@ -16,6 +16,7 @@ from django.db.models import ForeignKey
 from django.test import Client
 from django.urls import reverse
 
+from operations import processes
 from operations.models import Notification, OperationRun
 from providers.models import ProviderConnection
 from rbac.models import Membership, Tenant, TenantModel, User
@@ -298,6 +299,31 @@ def test_no_parameter_of_a_list_or_form_shows_more(both: SimpleNamespace, member
             assert answer.status_code in (200, 302, 400, 403, 404), (path, query)
             assert mark_of(both.fabrikam) not in answer.content.decode(), (path, query)
             assert not answer.get("Location", "/").startswith(("//", "http")), (path, query)
+
+
+def test_names_of_members_are_chosen_from_by_those_who_may_see_members(
+    both: SimpleNamespace, cast: SimpleNamespace, sign_in: Any
+) -> None:
+    """ISO-15: a filter of a list would otherwise tell everybody who has access."""
+    seen = {
+        role: sign_in(getattr(cast, role)).get(list_of(OperationRun)).content.decode()
+        for role in ("manager", "operator")
+    }
+    assert re.search(r">\s*read_only\s*<", seen["manager"])
+    assert not re.search(r">\s*read_only\s*<", seen["operator"])
+    assert re.search(r">\s*operator\s*<", seen["operator"])
+
+
+def test_machines_and_totals_of_all_tenants_are_for_those_who_run_the_deployment(
+    cast: SimpleNamespace, sign_in: Any
+) -> None:
+    """ISO-11: everybody sees on the health page that the sweeper lives, and nobody else what it did for whom."""
+    processes.beat("sweeper", "sweeper machine-17:4711", "3 lost, 1 timed out")
+    pages = {name: sign_in(getattr(cast, name)).get("/health/").content.decode() for name in ("owner", "platform")}
+    for text in ("machine-17", "3 lost"):
+        assert text not in pages["owner"]
+        assert text in pages["platform"]
+    assert "s ago" in pages["owner"]
 
 
 # -- what is posted ----------------------------------------------------------------------------------------------------
