@@ -106,7 +106,8 @@ def test_the_database_alone_refuses_a_row_for_another_tenant(both: SimpleNamespa
     """ISO-2"""
     for model in MODELS:
         with scope(both.contoso.pk), pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
-            copy_of(both.theirs[model]).save(force_insert=True)
+            # Without RETURNING, which would also ask whether the row may be seen.
+            model.objects.bulk_create([copy_of(both.theirs[model])], ignore_conflicts=True)
             pytest.fail(f"{model} was inserted")
 
 
