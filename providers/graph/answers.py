@@ -1,5 +1,7 @@
 """What a read asks for, and the body of an answer, parsed with limits."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +53,10 @@ class GraphReply:
         return found
 
 
+# A whole number that may need more than 64 bits, or digits inside a text that look like one.
+_MANY_DIGITS = re.compile(rb"[:,\[\s]-?[0-9]{19,}[\s,\]}]")
+
+
 def parse(body: bytes, *, request_id: str) -> dict[str, Any]:
     """The JSON object in `body`; {} for nothing. Raises Failure("response_malformed") for anything else, and for one too deep.
 
@@ -67,7 +73,24 @@ def parse(body: bytes, *, request_id: str) -> dict[str, Any]:
     if _is_too_deep(found):
         text = f"The answer is nested deeper than {DEEPEST} levels."
         raise Failure("response_malformed", text, graph_request_id=request_id)
+    if _MANY_DIGITS.search(body) and _has_lossy_number(body):
+        text = "The answer holds a whole number of more than 64 bits."
+        raise Failure("response_malformed", text, graph_request_id=request_id)
     return found
+
+
+def _has_lossy_number(body: bytes) -> bool:
+    """orjson makes a float of such a number, and a backup would hold another one than the tenant."""
+    lossy = False
+
+    def look(digits: str) -> int:
+        nonlocal lossy
+        lossy = lossy or len(digits) > 20 or not -(2**63) <= int(digits) < 2**64
+        return 0
+
+    # Slower, and only for a body that looks suspicious; its depth is known to be harmless by now.
+    json.loads(body, parse_int=look)
+    return lossy
 
 
 def _is_too_deep(value: Any) -> bool:

@@ -13,7 +13,7 @@ from operations.context import RunLost
 from operations.failures import Failure
 from operations.models import OperationRun
 from providers.graph import transport
-from providers.graph.client import ADVANCED_QUERY, GraphClient, GraphReply
+from providers.graph.client import ADVANCED_QUERY, BatchRequest, GraphClient, GraphReply
 from providers.graph.patience import TRIES, Allowance, Patience
 from providers.sandbox.errors import Response
 from providers.sandbox.faults import KINDS
@@ -126,6 +126,7 @@ ENDS = {
     "truncated": ({}, "response_malformed", 2),
     "malformed": ({}, "response_malformed", 2),
     "html": ({"status": 200}, "response_malformed", 2),
+    "empty": ({"status": 502}, "graph_unavailable", TRIES),
     "deep": ({"size": 101}, "response_malformed", 2),
     "huge": ({"size": 200_000}, "response_too_large", 1),
     "foreign_link": ({}, "foreign_link", 1),
@@ -134,10 +135,22 @@ ENDS = {
     "redirect": ({}, "foreign_link", 1),
     "expired_token": ({}, "token_rejected", 2),
     "permission_removed": ({}, "permission_missing", 1),
+    "unlicensed": ({}, "not_licensed", 1),
+    "sign_in": ({"code": 7000222}, "credential_expired", 0),
+}
+# Those that end nothing, and where they are proved.
+HARMLESS = {
+    "cut_expand": "tests/inventory/test_sync.py: the rest is fetched from its own link",
+    "future_enums": "below",
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_fault_has_its_ending() -> None:
+    """PRO-21: a new kind of fault needs its line in ENDS or HARMLESS."""
+    assert set(KINDS) == set(ENDS) | set(HARMLESS)
+
+
+@pytest.mark.parametrize("kind", ENDS)
 def test_each_fault_that_stays_ends_with_its_code_after_so_many_tries(
     kind: str,
     ask: Any,
@@ -147,7 +160,7 @@ def test_each_fault_that_stays_ends_with_its_code_after_so_many_tries(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """PRO-16, PRO-20, PRO-21: F28, F31–F37. A new kind of fault needs its line in ENDS."""
+    """PRO-16, PRO-20, PRO-21: F28, F31–F37."""
     if kind in ("slow", "drip"):
         monkeypatch.setattr(transport, "DEADLINE_SECONDS", 1.0)
     settings.GRAPH_MAX_BODY_BYTES = 100_000
@@ -159,6 +172,24 @@ def test_each_fault_that_stays_ends_with_its_code_after_so_many_tries(
     assert len(script.requests("/v1.0/groups")) == tries
     assert found.value.graph_request_id
     assert len([one for one in script.heard if one.target.endswith("/token")]) == (2 if kind == "expired_token" else 1)
+
+
+def test_values_newer_than_the_client_are_read_as_they_are(ask: Any, fault: Any, sandbox_tenant: SandboxTenant) -> None:
+    """PRO-19: otherwise Graph shows them as “unknownFutureValue”, and a backup loses them."""
+    policies = sandbox_tenant.collection("deviceManagement/configurationPolicies").objects
+    identity = next(iter(policies))
+    policies[identity]["platforms"] = "visionOS"
+    path = f"/deviceManagement/configurationPolicies/{identity}"
+    fault("future_enums", "/deviceManagement")
+
+    def read(client: GraphClient) -> list[str]:
+        listed = {one["id"]: one for one in client.items("/deviceManagement/configurationPolicies", version="beta")}
+        (_request, part), *_ = client.batch([BatchRequest(id="1", path=path, version="beta")])
+        assert isinstance(part, GraphReply)
+        one = client.get(path, version="beta").body
+        return [found["platforms"] for found in (listed[identity], part.body, one)]
+
+    assert ask(read) == ["visionOS"] * 3
 
 
 @pytest.mark.parametrize(
@@ -323,6 +354,9 @@ def test_a_damaged_compression_is_a_failure(ask: Any, script: Script, waits: lis
         b'{"value":[' + b'{"a":' * 300 + b"1" + b"}" * 300 + b"]}",
         b'{"value":[' + b'{"a":' * 1_024 + b"1" + b"}" * 1_024 + b"]}",
         b'{"value":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"value":[{"n":18446744073709551616}]}',
+        b'{"value":[{"n": -9223372036854775809 }]}',
+        b'{"value":[' + b"9" * 5_000 + b"]}",
         b"[]",
         b'"text"',
         b"null",
@@ -345,6 +379,10 @@ def test_json_that_postgres_could_not_keep_is_refused_at_the_door(
         (b'{"value":[{"n":"a\\u0000b"}]}', "a\x00b"),
         (b'{"value":[{"n":1,"n":2}]}', 2),
         (b'{"value":[{"n":-0.0}]}', -0.0),
+        (b'{"value":[{"n":18446744073709551615}]}', 18_446_744_073_709_551_615),
+        (b'{"value":[{"n":-9223372036854775808}]}', -9_223_372_036_854_775_808),
+        (b'{"value":[{"n":"id, 99999999999999999999, text"}]}', "id, 99999999999999999999, text"),
+        (b'{"value":[{"n":0.12345678901234567890123}]}', 0.12345678901234568),
         ('{"value":[{"n":"<script>‮é é"}]}'.encode(), "<script>‮é é"),
         (b'{"value":[{"n":' + b"[" * 90 + b"]" * 90 + b"}]}", None),
     ],
