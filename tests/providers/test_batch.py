@@ -13,7 +13,7 @@ from providers.graph.client import BatchRequest, GraphReply
 from providers.sandbox.world import SandboxTenant
 from tests.providers.script import Script
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 MESSAGES = "/deviceManagement/notificationMessageTemplates"
 
 

@@ -22,7 +22,7 @@ from rbac.models import Tenant
 from rbac.scope import scope
 from tests.providers.script import Script
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 GROUPS = "/groups"
 
 
@@ -398,6 +398,7 @@ def test_odd_but_sound_json_comes_through_as_it_is(ask: Any, script: Script, har
 # -- tokens on the way -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_rejected_token_is_renewed_once_for_all_threads(
     inside_run: Any, make_client: Any, fault: Any, script: Script
 ) -> None:

@@ -19,7 +19,7 @@ from rbac.models import Tenant
 from rbac.scope import scope
 from tests.providers.script import Script
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 APP = "11111111-0000-4000-8000-000000000001"
 
 

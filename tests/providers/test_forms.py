@@ -22,7 +22,7 @@ from rbac.models import AuditEvent, Tenant
 from rbac.scope import scope
 from tests.providers.keys import make_pem
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 BASE = "/t/contoso/providers/providerconnection/"
 APP = "11111111-0000-4000-8000-00000000000{}"
 
@@ -119,6 +119,7 @@ def test_the_same_app_in_another_tenant_is_no_secret_to_tell(
     assert len(stored(fabrikam)) == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_double_click_that_slips_past_the_forms_look_is_told_like_any_other(
     manager: Any, values: Any, contoso: Tenant, cast: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

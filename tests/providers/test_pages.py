@@ -20,7 +20,7 @@ from rbac.scope import scope
 from tests.console.test_runs import count_queries
 from tests.providers.script import Script
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 BASE = "/t/contoso/providers/providerconnection/"
 CONFIRM = {"_form_submitted": "True"}
 

@@ -20,7 +20,7 @@ from rbac.scope import scope
 from rbac.services import SYSTEM, NotPermitted
 from tests.providers.keys import make_pem
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 APP = "11111111-0000-4000-8000-00000000000{}"
 
 
@@ -58,6 +58,7 @@ def test_the_first_connection_is_the_default_and_the_next_is_not(make: Any, cont
     assert trail(contoso) == ["connection.created"] * 2
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_many_first_connections_at_once_one_is_the_default_and_none_is_lost(make: Any, contoso: Tenant) -> None:
     """PRO-2: the constraint decides, and nobody sees an error."""
     together, errors = threading.Barrier(5), []

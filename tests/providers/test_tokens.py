@@ -24,7 +24,7 @@ from providers.sandbox.world import SandboxTenant
 from tests.providers.keys import make_pem
 from tests.providers.script import Heard, Script
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 CONTOSO = "c0c0c0c0-0000-4000-8000-000000000001"
 
 

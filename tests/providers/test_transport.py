@@ -17,7 +17,7 @@ from providers.graph import transport
 from providers.graph.urls import Address, graph_url
 from tests.providers.script import Script
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 ORGANIZATION = graph_url(Cloud.SANDBOX, "v1.0", "/organization")
 
 
