@@ -46,6 +46,7 @@ def test_forked_migrations_are_found(fork: dict[tuple[str, str], type[Migration]
         ("Type ./dev manage --data DIR no_such_command", ["page.md: there is no command manage.py no_such_command"]),
         ("```\n./dev fly\n```", ["page.md: there is no command ./dev fly"]),
         ("See [there](other.md#two-roles), `manage.py migrate`, `./dev up`, [web](https://example.org).", []),
+        ("Proved by `tests/no_such.py::test_it`.", ["page.md: there is no test tests/no_such.py::test_it"]),
         ("A made-up `[link](nowhere.md)` in code is none.", []),
     ],
 )

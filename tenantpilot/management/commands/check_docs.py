@@ -11,13 +11,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _MANAGE = re.compile(r"(?:manage\.py|\./dev manage)(?: --data \S+)? ([a-z][a-z_]+)\b")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _DEV = re.compile(r"\./dev ([a-z]+)\b")
 _FENCE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 _DEV_COMMANDS = {"up", "test", "check", "manage", "bench", "help"}
 
 
 class Command(BaseCommand):
-    help = "Fail when a document links to nothing, or names a command that does not exist."
+    help = "Fail when a document links to nothing, or names a command or a test that does not exist."
 
     def handle(self, *args: Any, **options: Any) -> None:
         root = Path(settings.BASE_DIR)
@@ -43,6 +44,9 @@ def problems(path: Path, root: Path) -> Iterator[str]:
                 yield f"{name}: {target} does not exist"
             elif anchor and file.endswith(".md") and anchor not in _anchors(path.parent / file):
                 yield f"{name}: {file} has no heading #{anchor}"
+    for file, test in _TEST.findall(text):
+        if not (root / file).exists() or f"def {test}(" not in (root / file).read_text():
+            yield f"{name}: there is no test {file}::{test}"
     for command in sorted(set(_MANAGE.findall(text)) - get_commands().keys()):
         yield f"{name}: there is no command manage.py {command}"
     for command in sorted(set(_DEV.findall(text)) - _DEV_COMMANDS):
