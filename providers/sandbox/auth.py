@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import jwt
@@ -54,8 +55,7 @@ class Authority:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self._key_id = secrets.token_urlsafe(20)
+        self._key, self._key_id = _signing_key(), secrets.token_urlsafe(20)
         self._known: dict[str, dict[str, Any]] = {}
         self._lifetimes: dict[str, int] = {}
 
@@ -122,6 +122,8 @@ class Authority:
 
     def _read(self, token: str) -> dict[str, Any]:
         try:
+            if jwt.get_unverified_header(token).get("kid") != self._key_id:
+                raise jwt.InvalidSignatureError
             claims: dict[str, Any] = jwt.decode(
                 token, self._key.public_key(), algorithms=["RS256"], audience=list(_AUDIENCES)
             )
@@ -165,6 +167,12 @@ class Authority:
             return tenant, app, True
         _check_secret(app, form)
         return tenant, app, False
+
+
+@cache
+def _signing_key() -> rsa.RSAPrivateKey:
+    """One for the process, since making one takes long; sandboxes are told apart by the id of the key."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _unauthorized(text: str) -> GraphError:

@@ -78,8 +78,11 @@ def find_place(caller: Caller, segments: list[str], version: str, method: str) -
         listing = LISTINGS[path]
         if version == "v1.0" and not listing.v1:
             raise unknown_segment(segments[length - 1])
+        place = Place(caller, path, listing, tuple(segments[length:]), version, method)
+        if method != "GET" and not listing.write:
+            raise place.no_route()
         _check_permission(caller, listing, method)
-        return Place(caller, path, listing, tuple(segments[length:]), version, method)
+        return place
     raise _unknown(segments, method)
 
 

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -109,7 +109,7 @@ _GET_COST = {"users": 2, "applications": 2, "members": 3, "transitiveMembers": 5
 def area_of(segments: list[str]) -> str:
     """The area in which a path is counted."""
     first, second = [*segments, "", ""][:2]
-    if first == "identity":
+    if segments[:2] == ["identity", "conditionalAccess"] and segments[2:3] in (["policies"], ["namedLocations"]):
         return "conditional access"
     if first in ("deviceManagement", "deviceAppManagement"):
         return _AREA_OF.get(second, second)
@@ -142,8 +142,8 @@ class Throttle:
     Refused requests count as well, and one that comes before the stated wait is over begins that wait anew.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock, self._clock = threading.Lock(), clock
         self._buckets: dict[tuple[str, ...], _Bucket] = defaultdict(_Bucket)
         self.refused = 0
         self.enabled = True
@@ -235,7 +235,7 @@ class Throttle:
 
     def _take(self, bucket: _Bucket, limit: Limit, units: int) -> tuple[float, float]:
         """(share of the limit in use, seconds to wait; 0 when the request may pass)."""
-        now = time.monotonic()
+        now = self._clock()
         while bucket.sent and bucket.sent[0][0] <= now - limit.seconds:
             bucket.total -= bucket.sent.popleft()[1]
         waiting = now < bucket.closed_until

@@ -62,12 +62,16 @@ _KINDS: tuple[tuple[str, int, Body], ...] = (
 
 
 def app(make: Maker, number: int) -> Made:
-    kind, _, settings = make.chance.choices(_KINDS, [weight for _, weight, _ in _KINDS])[0]
+    # One of each kind before chance decides.
+    drawn = make.chance.choices(_KINDS, [weight for _, weight, _ in _KINDS])[0]
+    kind, _, settings = _KINDS[number] if number < len(_KINDS) else drawn
     return app_of(make, number, kind, settings)
 
 
 def app_of(make: Maker, number: int, kind: str, settings: Body, name: str = "") -> Made:
     assignments = make.assignments(body_id := make.id(), intent=True)
+    if settings.get("appAvailability") == "global":
+        assignments = []  # In every tenant from the beginning, and seldom used.
     body = {
         "@odata.type": f"{GRAPH}{kind}",
         **named(make, name or f"{make.names.topic()} {number:03}"),

@@ -80,7 +80,9 @@ _UPDATES: tuple[tuple[str, str, Body], ...] = (
 
 
 def device(make: Maker, number: int) -> Made:
-    kind, platform, _, settings = make.chance.choices(_KINDS, [weight for _, _, weight, _ in _KINDS])[0]
+    # One of each kind before chance decides.
+    drawn = make.chance.choices(_KINDS, [weight for _, _, weight, _ in _KINDS])[0]
+    kind, platform, _, settings = _KINDS[number] if number < len(_KINDS) else drawn
     return device_of(make, number, kind, platform, settings)
 
 

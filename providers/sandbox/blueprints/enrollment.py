@@ -74,7 +74,7 @@ _OTHERS: tuple[tuple[str, str, str, Body], ...] = (
 
 def configuration(make: Maker, number: int) -> Made:
     default = number < len(DEFAULTS)
-    kind, ending, sort, settings = DEFAULTS[number] if default else _OTHERS[number % len(_OTHERS)]
+    kind, ending, sort, settings = DEFAULTS[number] if default else _OTHERS[(number - len(DEFAULTS)) % len(_OTHERS)]
     body = named(make, "All users and all devices" if default else make.names.policy(number, purpose="Enrollment"))
     own = stable_id("tenant", make.slug) if default else body["id"]
     body = {"@odata.type": f"{GRAPH}{kind}", **body} | {
