@@ -82,7 +82,7 @@ _BY_KEYS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"membershipRule"}), "groups"),
     (frozenset({"rolePermissions"}), f"{_INTUNE}/roleDefinitions"),
 )
-_ADDRESS = re.compile(r"(?:\$metadata#|/(?:beta|v1\.0)/#?|^)([A-Za-z]+(?:/[A-Za-z]+){0,3})")
+_ADDRESS = re.compile(r"(?:\$metadata#|/(?:beta|v1\.0)/#?|^(?!https?:))([A-Za-z]+(?:/[A-Za-z]+){0,3})")
 
 
 def recognise(body: Mapping[str, Any], *, folders: tuple[str, ...]) -> tuple[str | None, str]:

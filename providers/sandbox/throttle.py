@@ -76,7 +76,7 @@ _AREAS = {
     "notifications": ("notificationMessageTemplates",),
     "remote assistance": ("remoteAssistancePartners",),
 }  # fmt: skip
-_AREA_OF = {name: area for area, names in _AREAS.items() for name in names}
+_AREA_OF = {name.lower(): area for area, names in _AREAS.items() for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +108,12 @@ _GET_COST = {"users": 2, "applications": 2, "members": 3, "transitiveMembers": 5
 
 def area_of(segments: list[str]) -> str:
     """The area in which a path is counted."""
-    first, second = [*segments, "", ""][:2]
-    if segments[:2] == ["identity", "conditionalAccess"] and segments[2:3] in (["policies"], ["namedLocations"]):
+    first, second, third = [*(segment.lower() for segment in segments), "", "", ""][:3]
+    if (first, second) == ("identity", "conditionalaccess") and third in ("policies", "namedlocations"):
         return "conditional access"
-    if first in ("deviceManagement", "deviceAppManagement"):
+    if first in ("devicemanagement", "deviceappmanagement"):
         return _AREA_OF.get(second, second)
-    return "audit logs" if first == "auditLogs" else "directory"
+    return "audit logs" if first == "auditlogs" else "directory"
 
 
 def units_of(method: str, segments: list[str], query: str) -> int:

@@ -23,7 +23,20 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 _named = os.environ.get("TENANTPILOT_REAL_EXPORTS")
 EXPORTS = Path(_named) if _named else Path(project.BASE_DIR).parent / "shared" / "real-exports"
-FOLDERS = ["j0eyv-ca-baseline", "ces2026-intunecd", "ms-intune-my-macs", "snapshot-recovery-sample"]
+# Every folder that has objects in Graph's own JSON.
+FOLDERS = [
+    "alexfilipin-ca",
+    "ces2026-intunecd",
+    "clutch2view-nis2",
+    "fortigi-ca",
+    "intunehydrationkit",
+    "j0eyv-ca-baseline",
+    "ms-acsc-hardening",
+    "ms-intune-config-frameworks",
+    "ms-intune-my-macs",
+    "ncsc-device-security",
+    "snapshot-recovery-sample",
+]
 
 
 @pytest.mark.skipif(not EXPORTS.is_dir(), reason="The real exports are not here.")
