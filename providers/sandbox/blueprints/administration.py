@@ -162,13 +162,8 @@ def partner(make: Maker, number: int) -> Made:
         "partnerState": "enabled",
         "displayName": f"Partner {number}",
         "macOsOnboarded": True,
-        "windowsOnboarded": False,
         "androidOnboarded": False,
         "iosOnboarded": False,
-        "isConfigured": True,
-        "partnerAppType": "singleTenantApp",
-        "onboardingStatus": "onboarded",
-        "onboardingUrl": "https://partner.example/",
-        "singleTenantAppId": "",
+        "macOsEnrollmentAssignments": [],
     }
     return body, {}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from providers.sandbox import schema
 from providers.sandbox.blueprints.maker import GRAPH, Body, Made, Maker, base64_of, named
 
 _COMMON: Body = {
@@ -35,7 +36,9 @@ def _protection(make: Maker, number: int, kind: str, platform: str, **rest: Any)
     head = named(make, make.names.policy(number, platform, topic="App protection", purpose="MAM"))
     object_id = f"T_{head['id']}"
     assignments = make.assignments(object_id, groups_only=True, filters=make.mam_filters)
-    body = head | {"id": object_id, "version": f'"{make.id()}"', "isAssigned": bool(assignments)} | _COMMON | rest
+    known = schema.properties(f"{kind}ManagedAppProtection")
+    common = {name: value for name, value in _COMMON.items() if name in known}
+    body = head | {"id": object_id, "version": f'"{make.id()}"', "isAssigned": bool(assignments)} | common | rest
     body["deployedAppCount"] = 2
     key = {"ios": "bundleId", "android": "packageId", "windows": "windowsAppId"}[kind]
     apps = [

@@ -120,6 +120,7 @@ def notification(make: Maker, number: int) -> Made:
     body = named(
         make, f"Notification {number}", defaultLocale="en-us", brandingOptions="includeCompanyLogo,includeCompanyName"
     )
+    del body["createdDateTime"]
     make.notifications.append(body["id"])
     messages = [
         {

@@ -10,7 +10,7 @@ _KINDS: tuple[tuple[str, str, int, Body], ...] = (
         20,
         {"passwordRequired": True, "passwordMinimumLength": 12, "cameraBlocked": False, "cortanaBlocked": True},
     ),
-    ("windows10EndpointProtectionConfiguration", "windows10", 12, {"firewallEnabled": True, "bitLockerEncryptDevice": True}),
+    ("windows10EndpointProtectionConfiguration", "windows10", 12, {"firewallBlockStatefulFTP": True, "bitLockerEncryptDevice": True}),
     ("windows10CustomConfiguration", "windows10", 15, {}),
     (
         "windowsWifiEnterpriseEAPConfiguration",

@@ -121,8 +121,9 @@ def _every_property() -> Body:
     """A profile in which nearly everything is set to its default."""
     values: dict[str, Any] = {"boolean": False, "boolean?": False, "number": 0}
     kinds = schema.properties("windows10GeneralConfiguration")
-    own = kinds.keys() - schema.properties("deviceConfiguration").keys()
-    return {name: values[kind] for name, kind in kinds.items() if name in own and kind in values}
+    own = {name: kind for name, kind in kinds.items() if name not in schema.properties("deviceConfiguration")}
+    chosen = {name: members[0] for name, kind in own.items() if (members := schema.members(kind))}
+    return chosen | {name: values[kind] for name, kind in own.items() if kind in values}
 
 
 def _assignments(adder: _Adder) -> None:
@@ -163,7 +164,7 @@ def _secrets(adder: _Adder) -> None:
     children["settings"][0]["settingInstance"] = settings.secret(make, "device_vendor_msft_wifi_contoso_presharedkey")
     wifi = {"ssid": "Guests", "networkName": "Guests", "wifiSecurityType": "wpaPersonal", "preSharedKey": None}
     made = configuration.device_of(make, 996, "windowsWifiConfiguration", "windows10", wifi)
-    adder.add("pre-shared key", CONFIGURATIONS, made, preSharedKeyIsSet=True)
+    adder.add("pre-shared key", CONFIGURATIONS, made)
     oma = configuration.device_of(make, 997, "windows10CustomConfiguration", "windows10", {})
     oma[0]["omaSettings"], oma[1][OMA_SECRETS] = configuration.oma_settings(make, 2)
     adder.add("masked OMA-URI value", CONFIGURATIONS, oma)

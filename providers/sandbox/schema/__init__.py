@@ -104,11 +104,16 @@ def blank(name: str) -> Mapping[str, Any]:
     return {prop: [] if is_many(kind) else None for prop, kind in properties(name).items()}
 
 
+def members(name: str) -> list[str]:
+    """The members of an enumeration, in order; empty for anything else."""
+    return _enums.get(name, [])
+
+
 @cache
 def future_members(name: str) -> frozenset[str]:
     """Members that a client gets only when it asks for them with `Prefer: include-unknown-enum-members`."""
-    members = _enums.get(name, [])
-    return frozenset(members[members.index("unknownFutureValue") + 1 :] if "unknownFutureValue" in members else ())
+    known = members(name)
+    return frozenset(known[known.index("unknownFutureValue") + 1 :] if "unknownFutureValue" in known else ())
 
 
 @cache
