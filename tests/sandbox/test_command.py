@@ -143,19 +143,20 @@ def test_the_environment_names_a_log_for_every_sandbox(start: Start, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "says", "code"),
     [
-        (("--port", "99999"), "99999 is no port"),
-        (("--port", "many"), "invalid int value"),
-        (("--load", "nowhere"), "nowhere is not a folder"),
-        (("--world", "enormous"), "invalid choice: 'enormous'"),
-        (("--log", "nowhere/requests"), "The log"),
+        (("--port", "99999"), "99999 is no port", 2),
+        (("--port", "many"), "invalid int value", 2),
+        (("--load", "nowhere"), "nowhere is not a folder", 2),
+        (("--world", "enormous"), "invalid choice: 'enormous'", 2),
+        (("--log", "nowhere/requests"), "The log", 1),
     ],
 )
-def test_faulty_words_are_refused_in_a_sentence(start: Start, words: tuple[str, ...], says: str) -> None:
+def test_faulty_words_are_refused_in_a_sentence(start: Start, words: tuple[str, ...], says: str, code: int) -> None:
     """SBX-12"""
     running = start(*words)
     said = running.failed()
+    assert running.process.returncode == code
     assert says in said and "Traceback" not in said and running.lines == []
 
 

@@ -67,7 +67,7 @@ def test_wrong_verbs_are_refused_by_intune_and_by_entra_in_their_own_way(
 ) -> None:
     """SBX-7"""
     path = path % probe.first(CATALOG)["id"] if "%s" in path else path
-    body = {} if method in ("PATCH", "POST", "PUT") else None
+    body: dict[str, str] | None = {} if method in ("PATCH", "POST", "PUT") else None
     assert read_error(probe.send(method, f"/beta/{path}", body=body))[:2] == (status, code)
 
 

@@ -42,7 +42,7 @@ def only(tenant: SandboxTenant, path: str) -> dict[str, Any]:
     return body
 
 
-PORTAL = {
+PORTAL: dict[str, Any] = {
     "@odata.context": f"https://graph.microsoft.com/beta/$metadata#{CATALOG}/$entity",
     "id": "00000000-0000-4000-8000-000000000001",
     "name": "From the portal",

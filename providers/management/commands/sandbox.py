@@ -14,6 +14,7 @@ from providers.sandbox.load import LoadReport, load_folder
 from providers.sandbox.server import Sandbox, describe
 from providers.sandbox.tenants import empty_tenant
 from providers.sandbox.world import World
+from rbac.command_line import MISTAKEN
 
 # Refused files that are named one by one on standard error.
 _NAMED = 20
@@ -55,7 +56,7 @@ class Command(BaseCommand):
 
     def _load(self, folder: Path, into: World) -> LoadReport:
         if not folder.is_dir():
-            raise CommandError(f"{folder} is not a folder.")
+            raise CommandError(f"{folder} is not a folder.", returncode=MISTAKEN)
         tenant = empty_tenant("imported", folder.resolve().name)
         report = load_folder(folder, into=tenant)
         into.tenants.append(tenant)
@@ -71,7 +72,7 @@ class Command(BaseCommand):
 
 def _open(tenants: World, port: int, log: Path | None) -> Sandbox:
     if not 0 <= port <= 65_535:
-        raise CommandError(f"{port} is no port; ports go up to 65535.")
+        raise CommandError(f"{port} is no port; ports go up to 65535.", returncode=MISTAKEN)
     try:
         return Sandbox(tenants, port=port, log=log)
     except OSError as error:
