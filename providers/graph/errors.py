@@ -80,6 +80,9 @@ def _code_of(status: int, told: "GraphError") -> str:
         return "quota_reached"
     if status >= 500:
         return "graph_unavailable"
+    if status == 404 and not told.code:
+        # Not in Graph's form: something in between answered, and knows nothing of the tenant.
+        return "response_malformed"
     return {404: "not_found", 409: "conflict", 412: "precondition_failed", 423: "conflict"}.get(status, "bad_request")
 
 
