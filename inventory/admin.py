@@ -19,6 +19,7 @@ from inventory import pages
 from inventory.models import InventoryItem
 from inventory.types import registry
 from inventory.types.base import Platform
+from inventory.types.coverage import HEADINGS
 from inventory.types.facts import platform_label
 from rbac import badges
 from rbac.scoped_admin import ScopedAdmin
@@ -48,7 +49,7 @@ class PlatformFilter(SimpleListFilter):
     parameter_name = "platform"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(platform), platform.label) for platform in Platform]
+        return [(str(platform), platform.label) for platform in Platform if "," not in platform]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # An object may be for several platforms; "iOS" is no part of another platform's name.
@@ -169,11 +170,16 @@ class InventoryItemAdmin(ScopedAdmin):
         if not self.has_view_permission(request):
             raise Http404("No tenant to show.")
         tenant = getattr(request, "tenant", None)
+        chosen = request.GET.get("family", "")
+        families = pages.coverage_families(tenant, chosen=chosen)
         context = {
             **self.admin_site.each_context(request),
             "title": "Coverage",
-            "headings": registry.HEADINGS,
-            "rows": pages.coverage_rows(tenant),
+            "headings": HEADINGS,
+            "families": families,
+            "chosen": next((family for family in families if family.slug == chosen), None),
+            "number": sum(family.size for family in families),
+            "columns": len(HEADINGS) + (2 if tenant else 1),
             "tenant": tenant,
         }
         return TemplateResponse(request, "inventory/coverage.html", context)

@@ -1,4 +1,4 @@
-"""How the states of items and of readings look."""
+"""How the states of items and readings look, and what a type can do."""
 
 from rbac.badges import Badge, register
 
@@ -30,13 +30,34 @@ register(
             "front_hand",
             "So many objects were gone at once that none was marked as missing.",
         ),
-        Badge("not_permitted", "Not permitted", "warning", "lock", "The app lacks the permission to read this type."),
+        Badge("not_permitted", "Not permitted", "warning", "lock", "The app may not read this type."),
         Badge(
             "not_applicable",
             "Not applicable",
             "default",
             "do_not_disturb_on",
-            "The tenant has no licence for this type.",
+            "The tenant has no licence or service for this type.",
+        ),
+    ],
+)
+register(
+    "type.capability",
+    [
+        Badge("yes", "Yes", "success", "check", "All of it."),
+        Badge("partly", "Partly", "primary", "check_small", "Not wholly; the remarks say what is missing."),
+        Badge("later", "Not yet", "default", "schedule", "The type allows it; TenantPilot does not do it yet."),
+        Badge("no", "No", "default", "close", "The remarks say why."),
+    ],
+)
+register(
+    "type.confidence",
+    [
+        Badge(
+            "low",
+            "Low confidence",
+            "warning",
+            "help",
+            "What is known about the type was not confirmed by several sources. It is not restored without a trial.",
         ),
     ],
 )

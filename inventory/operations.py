@@ -35,6 +35,11 @@ register_codes(
         "Far fewer objects than last time were listed.",
         "Nothing was marked as missing. If they were deleted on purpose, sync again with accept_shrink set to the type.",
     ),
+    FailureCode(
+        "people_only",
+        "Graph shows this to signed-in people alone, and to no app.",
+        "Nothing to do: look at it in the portal.",
+    ),
 )
 
 
@@ -125,11 +130,14 @@ def _sync_listing(run: RunContext, client: GraphClient, inputs: SyncInputs, list
     since = store.database_now()
     with run.step(listing.key, listing.label) as step:
         try:
+            if listing.delegated:
+                raise Failure("people_only")
             for chunk in read_listing(client, listing, run=run, types=frozenset(ledgers)):
                 _store(run, inputs.connection_id, chunk, ledgers)
         except Failure as failure:
-            _write(run, inputs, ledgers, [_state_of(failure)] * len(ledgers), failure)
-            if failure.code == "not_licensed":
+            state = _state_of(failure, listing)
+            _write(run, inputs, ledgers, [state] * len(ledgers), failure)
+            if _is_in_order(failure, listing, state):
                 step.skip(failure.code, failure.message)
             elif failure.code == "throttled":
                 # Graph limits each service apart: the lists of another one may still be read.
@@ -199,9 +207,23 @@ def _record_shrink(run: RunContext, ledger: _Ledger, step: Step) -> None:
         own.fail(ledger.first_failure)
 
 
-def _state_of(failure: Failure) -> str:
-    return {"permission_missing": State.NOT_PERMITTED, "not_licensed": State.NOT_APPLICABLE}.get(
-        failure.code, State.FAILED
+def _state_of(failure: Failure, listing: Listing) -> str:
+    """How the types of `listing` were read when the list itself failed: what Graph refuses to show is never empty."""
+    if failure.code == "bad_request" and listing.unpublished:
+        return State.NOT_APPLICABLE
+    return {
+        "permission_missing": State.NOT_PERMITTED,
+        "people_only": State.NOT_PERMITTED,
+        "not_licensed": State.NOT_APPLICABLE,
+    }.get(failure.code, State.FAILED)
+
+
+def _is_in_order(failure: Failure, listing: Listing, state: str) -> bool:
+    """Whether there is nothing to mend: the tenant does not have the product, or no app may see the list."""
+    return (
+        state == State.NOT_APPLICABLE
+        or failure.code == "people_only"
+        or (failure.code == "permission_missing" and bool(listing.add_on))
     )
 
 
@@ -218,7 +240,8 @@ def _write(
 
 # What the types say of their permissions is what a connection's page asks for; there is no second list.
 for _type in registry.all_types():
-    register_need(any_of=_type.permissions.read, capability="inventory.sync", used_for=_type.listing.label)
+    if not _type.listing.delegated:
+        register_need(any_of=_type.permissions.read, capability="inventory.sync", used_for=_type.listing.label)
 
 register_schedule(
     "inventory.sync",

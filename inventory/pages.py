@@ -1,6 +1,6 @@
 """What the inventory pages show, gathered with a fixed number of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import orjson
 
 from inventory import readable, services, store
 from inventory.models import InventoryItem, ItemVersion, TypeReading
-from inventory.types import registry
+from inventory.types import coverage, registry
 from inventory.types.facts import platform_label
 from operations.models import OperationRun
 from rbac.models import Tenant
@@ -99,7 +99,42 @@ def name_targets(tenant_id: int, found: list[readable.Assignment] | None) -> lis
     ]
 
 
-def coverage_rows(tenant: Tenant | None) -> list[dict[str, Any]]:
-    """One row per type: what it can do and why not, with its latest reading in the tenant of the page."""
+@dataclass(frozen=True, slots=True)
+class CoverageRow:
+    """What a type can do and why not, with its latest reading in the tenant of the page."""
+
+    coverage: coverage.Coverage
+    reading: TypeReading | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageFamily:
+    label: str
+    slug: str
+    size: int
+    rows: tuple[CoverageRow, ...]
+
+
+def coverage_families(tenant: Tenant | None, *, chosen: str = "") -> list[CoverageFamily]:
+    """Every family with its size; the rows of the one that `chosen` names by its slug, or of all where it names none."""
     latest = services.latest_readings(tenant_id=tenant.pk) if tenant else {}
-    return [{"type": row.type, "cells": row.cells, "reading": latest.get(row.type.key)} for row in registry.coverage()]
+    found = coverage.families()
+    chosen = chosen if chosen in {family.category.slug for family in found} else ""
+    return [
+        CoverageFamily(
+            family.category.label,
+            family.category.slug,
+            len(family.rows),
+            tuple(_coverage_rows(family, latest)) if chosen in ("", family.category.slug) else (),
+        )
+        for family in found
+    ]
+
+
+def _coverage_rows(family: coverage.Family, latest: dict[str, TypeReading]) -> Iterator[CoverageRow]:
+    """The types of a family; what the tenant has of kinds that no type names comes last."""
+    yield from (CoverageRow(row, latest.get(row.type.key)) for row in family.rows)
+    for others in registry.other_kinds():
+        reading = latest.get(others.key)
+        if others.category is family.category and reading is not None and reading.fetched:
+            yield CoverageRow(coverage.coverage_of(others), reading)

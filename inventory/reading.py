@@ -82,7 +82,7 @@ def _pages(
     for reply in _replies(client, listing):
         run.beat()
         chunk, drafts = Chunk(), []
-        for row in _members(reply.body):
+        for row in _rows(listing, reply.body):
             draft = _draft(listing, row)
             if isinstance(draft, Unread):
                 chunk.unread.append(draft)
@@ -94,21 +94,49 @@ def _pages(
 
 
 def _replies(client: GraphClient, listing: Listing) -> Iterator[GraphReply]:
+    """Every page of the list, or of each list below a parent."""
+    for parent in _parents(client, listing):
+        first = _first(client, listing, parent)
+        if first is not None:
+            yield first
+            yield from client.follow(first)
+
+
+def _parents(client: GraphClient, listing: Listing) -> Iterator[str]:
+    if listing.below is None:
+        yield ""
+        return
+    for reply in _replies(client, listing.below):
+        for row in _members(reply.body):
+            identity = row.get("id") if isinstance(row, dict) else None
+            if not isinstance(identity, str) or not identity:
+                raise Failure("response_malformed", f"A row of {listing.below.label} has no usable id.")
+            yield quote(identity, safe="")
+
+
+def _first(client: GraphClient, listing: Listing, parent: str) -> GraphReply | None:
+    """The first page; None where Graph says that the tenant has nothing of the kind."""
     try:
-        first = client.get(listing.address(), version=listing.version)
+        return client.get(listing.address(parent=parent), version=listing.version)
     except Failure as failure:
+        if listing.exists and failure.code == "not_found":
+            return None
         # Expanding inline children is an attempt: not every service does it in every list.
         if failure.code != "bad_request" or not any(child.inline for child in listing.children):
             raise
-        first = client.get(listing.address(inline=False), version=listing.version)
-    yield first
-    yield from client.follow(first)
+    return client.get(listing.address(inline=False, parent=parent), version=listing.version)
+
+
+def _rows(listing: Listing, body: Document) -> list[Any]:
+    rows = [body] if listing.single else _members(body)
+    return [row for row in rows if not isinstance(row, dict) or listing.exists is None or listing.exists(row)]
 
 
 def _draft(listing: Listing, row: Any) -> _Draft | Unread:
     body = row if isinstance(row, dict) else {}
     classified = registry.classify(listing, body)
-    identity = body.get("id")
+    # A single object is told by its place: some have no id, and a renewed one is still the same to people.
+    identity = listing.path.rpartition("/")[2] if listing.single else body.get("id")
     if not isinstance(identity, str) or not identity or len(identity) > 255 or "\x00" in identity:
         name = name_of(classified.type, body)
         return Unread(classified.type, "", name, Failure("response_malformed", "A row of the list has no usable id."))
@@ -138,6 +166,7 @@ def _finish(chunk: Chunk, drafts: Iterable[_Draft]) -> Chunk:
     for draft in drafts:
         if draft.failure is None:
             draft.document.pop("@odata.context", None)
+            _forget_secrets(draft)
             chunk.found.append(Found(draft.type, draft.id, draft.document, draft.unknown))
         else:
             name = name_of(draft.type, draft.document) or clean(draft.id, 255)
@@ -145,14 +174,22 @@ def _finish(chunk: Chunk, drafts: Iterable[_Draft]) -> Chunk:
     return chunk
 
 
+def _forget_secrets(draft: _Draft) -> None:
+    """Live secrets that Graph hands out go no further: that there is one is kept, what it is is not."""
+    for name in draft.type.never_stored:
+        if draft.document.get(name) is not None:
+            draft.document[name] = None
+
+
 def _complete(client: GraphClient, listing: Listing, work: tuple[Chunk, list[_Draft]]) -> Chunk:
     """Everything that the list left out, for a few objects."""
     chunk, drafts = work
     jobs: list[_Job] = []
+    detail = listing.detail
     for draft in drafts:
         path = f"{listing.path}/{quote(draft.id, safe='')}"
-        if listing.detail is not None:
-            jobs.append(_Job(draft, path, listing.detail.query, partial(_take_detail, draft)))
+        if detail is not None and (detail.when is None or detail.when(draft.document)):
+            jobs.append(_Job(draft, path, detail.query, partial(_take_detail, draft)))
         jobs += _child_jobs(draft, draft.document, path, listing.children)
     _work_off(client, listing, jobs)
     return _finish(chunk, _follow_cut(client, drafts))
@@ -160,25 +197,29 @@ def _complete(client: GraphClient, listing: Listing, work: tuple[Chunk, list[_Dr
 
 @dataclass(slots=True)
 class _Job:
-    """One request for one object, and what to do with the answer; that may ask for more."""
+    """One request for one object, and what to do with the answer; that may ask for more.
+
+    `optional`: what is asked for may not be there, so that Graph's 404 is an empty answer.
+    """
 
     draft: _Draft
     path: str
     query: str
     take: Callable[[Document], "list[_Job]"]
+    optional: bool = False
 
 
 def _child_jobs(draft: _Draft, parent: Document, path: str, children: tuple[Child, ...]) -> list[_Job]:
-    return [
-        _Job(
-            draft,
-            f"{path}/{child.name}",
-            child.query,
-            partial(_take_child, draft, parent, f"{path}/{child.name}", child),
+    jobs = []
+    for child in children:
+        if child.is_in(parent) or (child.when is not None and not child.when(parent)):
+            continue
+        address = f"{path}/{child.segment(parent)}"
+        take = (
+            partial(_take_one, parent, child) if child.single else partial(_take_child, draft, parent, address, child)
         )
-        for child in children
-        if not child.is_in(parent) and (child.when is None or child.when(parent))
-    ]
+        jobs.append(_Job(draft, address, child.query, take, optional=child.single))
+    return jobs
 
 
 def _take_detail(draft: _Draft, body: Document) -> list[_Job]:
@@ -186,6 +227,12 @@ def _take_detail(draft: _Draft, body: Document) -> list[_Job]:
         raise Failure("response_malformed", "Graph answered with another object.")
     # In place: the children of this draft are being added to the same document.
     draft.document.update(body)
+    return []
+
+
+def _take_one(parent: Document, child: Child, body: Document) -> list[_Job]:
+    """One object below another, or the value of a property that has an address of its own; nothing is null."""
+    parent[child.name] = {name: value for name, value in body.items() if name != "@odata.context"} or None
     return []
 
 
@@ -218,8 +265,11 @@ def _work_off(client: GraphClient, listing: Listing, jobs: list[_Job]) -> None:
             job = by_id[request.id]
             try:
                 if isinstance(reply, Failure):
-                    raise reply
-                jobs += job.take(reply.body)
+                    if not (job.optional and reply.code == "not_found"):
+                        raise reply
+                    jobs += job.take({})
+                else:
+                    jobs += job.take(reply.body)
             except Failure as failure:
                 if failure.fatal:
                     raise

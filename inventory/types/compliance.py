@@ -1,20 +1,25 @@
-"""Compliance policies of both generations, and the messages they send."""
+"""Compliance policies of both generations, the scripts they run and the messages they send."""
+
+from collections.abc import Iterator
+from typing import Any
 
 from inventory.types.base import (
-    ASSIGNED,
-    TAGS,
-    Body,
+    Builtin,
+    Capability,
     Category,
     Child,
+    Detail,
+    Limit,
     Listing,
     ObjectType,
+    Permissions,
     Platform,
-    Reference,
-    Restore,
     intune,
-    short_type,
 )
-from inventory.types.settings_catalog import UNORDERED_SETTINGS
+from inventory.types.documents import Slot, objects_in, of_type, where
+from inventory.types.references import ASSIGNED, TAGS, Reference
+from inventory.types.settings_catalog import REUSABLE, SETTINGS, UNORDERED_SETTINGS
+from inventory.types.writing import Approval, Assign, Create, Method, Part, Style, Update
 
 POLICIES = Listing(
     "compliance_policy",
@@ -28,29 +33,57 @@ POLICIES_V2 = Listing(
     "Compliance policies (settings catalog)",
     "/deviceManagement/compliancePolicies",
     children=(
-        Child("settings", "$top=1000", inline=True, counted_by="settingCount"),
+        SETTINGS,
         Child("assignments"),
         Child("scheduledActionsForRule", "$expand=scheduledActionConfigurations"),
     ),
+)
+SCRIPTS = Listing(
+    "compliance_script",
+    "Compliance scripts",
+    "/deviceManagement/deviceComplianceScripts",
+    detail=Detail("The list has no detectionScriptContent"),
 )
 MESSAGES = Listing(
     "notification_message_template",
     "Notification templates",
     "/deviceManagement/notificationMessageTemplates",
-    query="$expand=localizedNotificationMessages",
+    children=(Child("localizedNotificationMessages", inline=True),),
 )
 
 _RULES = ("scheduledActionsForRule.id", "scheduledActionsForRule.scheduledActionConfigurations.id")
 _RULE_LISTS = ("scheduledActionsForRule", "scheduledActionConfigurations", "notificationMessageCCList")
-_MESSAGE = Reference("scheduledActionsForRule.scheduledActionConfigurations.notificationTemplateId", MESSAGES.key)
+_ACTIONS = "scheduledActionsForRule.scheduledActionConfigurations."
+_MESSAGED = (
+    Reference(f"{_ACTIONS}notificationTemplateId", MESSAGES.key),
+    Reference(f"{_ACTIONS}notificationMessageCCList", "entra_group"),
+)
+_BLOCK = Limit(
+    Capability.RESTORE,
+    "A policy without exactly one blocking action is refused; none is made up for it",
+    partly=True,
+)
+_COPIED = ("settingInstanceTemplateReference", "settingValueTemplateReference")
 
 
-def _is_default(body: Body) -> bool:
-    return short_type(body) == "defaultDeviceCompliancePolicy"
+def find_discovery_scripts(document: Any) -> Iterator[Slot]:
+    """Where a Linux policy names its discovery script, which is a reusable setting."""
+    for one in objects_in(document.get("settings")):
+        value = one.get("simpleSettingValue")
+        if (
+            one.get("settingDefinitionId") == "linux_customcompliance_discoveryscript"
+            and isinstance(value, dict)
+            and "value" in value
+        ):
+            yield Slot(value, "value")
 
 
-def _is_of_the_service(body: Body) -> bool:
-    return body.get("displayName") == "EnrollmentNotificationInternalMEO"
+def _only_true_defaults(body: dict[str, Any]) -> dict[str, Any]:
+    """Being the default message can be switched on and never off, so that it is sent where it is true alone."""
+    for message in objects_in(body.get("localizedNotificationMessages")):
+        if message.get("isDefault") is not True:
+            message.pop("isDefault", None)
+    return body
 
 
 TYPES = (
@@ -61,7 +94,6 @@ TYPES = (
         platform=Platform.ALL,
         listing=POLICIES,
         permissions=intune("Configuration"),
-        restore=Restore.FULL,
         restore_order=200,
         fallback=True,
         odata_types=(
@@ -80,9 +112,27 @@ TYPES = (
         ),
         volatile=_RULES,
         unordered=_RULE_LISTS,
-        references=(*ASSIGNED, _MESSAGE, Reference("deviceCompliancePolicyScript", "compliance_script")),
-        is_builtin=_is_default,
-        builtin="The tenant's default policy belongs to the service",
+        references=(
+            *ASSIGNED,
+            *_MESSAGED,
+            Reference("deviceCompliancePolicyScript.deviceComplianceScriptId", SCRIPTS.key),
+        ),
+        builtin=Builtin(of_type("defaultDeviceCompliancePolicy"), "The tenant's default policy belongs to the service"),
+        limits=(_BLOCK,),
+        match=("displayName", "@odata.type"),
+        create=Create(
+            strip=(*_RULES, "deviceSettings"), requires=("@odata.type", "displayName", "scheduledActionsForRule")
+        ),
+        assign=Assign(),
+        parts=(
+            Part(
+                "scheduledActionsForRule",
+                Style.ACTION,
+                call="scheduleActionsForRules",
+                key="deviceComplianceScheduledActionForRules",
+                inline=True,
+            ),
+        ),
     ),
     ObjectType(
         key="compliance_policy_v2",
@@ -91,13 +141,42 @@ TYPES = (
         platform=Platform.LINUX,
         listing=POLICIES_V2,
         permissions=intune("Configuration"),
-        restore=Restore.FULL,
         restore_order=201,
         odata_types=("deviceManagementCompliancePolicy",),
         name_property="name",
         volatile=("settingCount", "creationSource", "settings.id", *_RULES),
         unordered=(*UNORDERED_SETTINGS, *_RULE_LISTS),
-        references=(*ASSIGNED, _MESSAGE, Reference("settings", "reusable_policy_setting")),
+        references=(*ASSIGNED, *_MESSAGED, Reference("settings", REUSABLE.key, find=find_discovery_scripts)),
+        match=("name", "technologies"),
+        create=Create(
+            strip=("settingCount", "creationSource", *_COPIED),
+            requires=("name", "platforms", "technologies", "settings"),
+        ),
+        update=Update(Method.PUT, strip=("settingCount", "creationSource", *_COPIED)),
+        assign=Assign(),
+        parts=(Part("scheduledActionsForRule", Style.ACTION, call="setScheduledActions", key="scheduledActions"),),
+    ),
+    ObjectType(
+        key="compliance_script",
+        label="Compliance script",
+        category=Category.COMPLIANCE,
+        platform=Platform.WINDOWS,
+        listing=SCRIPTS,
+        permissions=Permissions(
+            read=(
+                "DeviceManagementScripts.Read.All",
+                "DeviceManagementScripts.ReadWrite.All",
+                "DeviceManagementConfiguration.Read.All",
+                "DeviceManagementConfiguration.ReadWrite.All",
+            ),
+            write=("DeviceManagementScripts.ReadWrite.All",),
+        ),
+        restore_order=80,
+        odata_types=("deviceComplianceScript",),
+        # Bound to devices by the policy that names it, never assigned.
+        references=(TAGS,),
+        create=Create(requires=("displayName", "publisher", "detectionScriptContent", "runAsAccount"), slow=True),
+        approval=Approval.SCRIPT,
     ),
     ObjectType(
         key="notification_message_template",
@@ -106,13 +185,23 @@ TYPES = (
         platform=Platform.ALL,
         listing=MESSAGES,
         permissions=intune("ServiceConfig"),
-        restore=Restore.FULL,
         restore_order=40,
         odata_types=("notificationMessageTemplate",),
         volatile=("localizedNotificationMessages.lastModifiedDateTime",),
         unordered=("localizedNotificationMessages",),
         references=(TAGS,),
-        is_builtin=_is_of_the_service,
-        builtin="Enrollment notifications keep a template of their own",
+        builtin=Builtin(
+            where("displayName", "EnrollmentNotificationInternalMEO"),
+            "Enrollment notifications keep a template of their own",
+        ),
+        create=Create(
+            strip=("defaultLocale",), requires=("displayName", "brandingOptions"), prepare=_only_true_defaults
+        ),
+        update=Update(
+            strip=("defaultLocale",),
+            only=("displayName", "description", "brandingOptions", "roleScopeTagIds"),
+            prepare=_only_true_defaults,
+        ),
+        parts=(Part("localizedNotificationMessages", Style.MEMBERS, fixed=("locale",)),),
     ),
 )

@@ -22,6 +22,9 @@ _PREFIXES = (
     ("android", Platform.ANDROID),
     ("aosp", Platform.ANDROID),
     ("linux", Platform.LINUX),
+    ("depios", Platform.IOS),
+    ("depmacos", Platform.MACOS),
+    ("chromeos", Platform.CHROMEOS),
     ("sharedpc", Platform.WINDOWS),
     ("editionupgrade", Platform.WINDOWS),
 )
@@ -36,21 +39,21 @@ def clean(value: Any, limit: int) -> str:
 
 
 def name_of(declared: ObjectType, body: Body) -> str:
-    """The name; types differ in the property, and older exports in the type."""
+    """The name; types differ in the property, and older exports in the type. The only one of its kind is named by its kind."""
     for name in (declared.name_property, "displayName", "name"):
         if found := clean(body.get(name), 512):
             return found
-    return ""
+    return declared.label if declared.listing.single else ""
 
 
 def platform_of(declared: ObjectType, body: Body) -> str:
     """The platform of the object where its type has several: from `platforms`, `platform` or its `@odata.type`."""
-    if declared.platform is not Platform.ALL:
+    if declared.platform not in (Platform.ALL, Platform.APPLE):
         return declared.platform
     said = body.get("platforms") or body.get("platform") or body.get("platformType")
     found = {_platform(part) for part in said.split(",")} if isinstance(said, str) else set()
     found = (found - {""}) or ({_platform(short_type(body))} - {""})
-    return ",".join(sorted(found))[:32] or Platform.ALL
+    return ",".join(sorted(found))[:32] or declared.platform
 
 
 def platform_label(stored: str) -> str:

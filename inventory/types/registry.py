@@ -1,4 +1,4 @@
-"""Which types exist, which type a row of a list is, and what each type can do."""
+"""Which types exist, and which type a row of a list is. Faulty declarations stop the start."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,16 +7,31 @@ from inventory.types import (
     app_policies,
     apps,
     compliance,
+    conditional_access,
+    connectors,
     device_configuration,
     endpoint_security,
     enrollment,
     entra,
+    mobile_enrollment,
     scripts,
     settings_catalog,
     tenant_admin,
     updates,
+    windows365,
 )
-from inventory.types.base import BadType, Body, Capability, Child, Listing, ObjectType, Restore, short_type
+from inventory.types.base import (
+    LOOK_ONLY,
+    BadType,
+    Body,
+    Capability,
+    Confidence,
+    Limit,
+    Listing,
+    ObjectType,
+    short_type,
+)
+from inventory.types.rules import check_listing, check_type, insist
 from operations.failures import Failure
 
 _FAMILIES = (
@@ -25,17 +40,18 @@ _FAMILIES = (
     compliance,
     scripts,
     enrollment,
+    mobile_enrollment,
     updates,
     apps,
     app_policies,
     endpoint_security,
     tenant_admin,
+    connectors,
+    windows365,
     entra,
+    conditional_access,
 )
-
-# What this version of TenantPilot does with any type. A capability that nobody has built is "no" for every type.
-BUILT = frozenset({Capability.LIST, Capability.READ, Capability.VERSION})
-HEADINGS = tuple(str(capability) for capability in Capability)
+__all__ = ["BadType"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +60,6 @@ class Classified:
 
     type: ObjectType
     unknown: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Whether a type has one capability, and why not, or why not wholly."""
-
-    yes: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """A row of the coverage page: one cell for each of HEADINGS."""
-
-    type: ObjectType
-    cells: tuple[Cell, ...]
 
 
 class _Table:
@@ -72,66 +72,65 @@ class _Table:
         self.by_odata: dict[tuple[str, str], ObjectType] = {}
         for declared in types:
             self._add(declared)
+        # What takes the rows of kinds that nobody declared; by key, too.
+        self.others = {
+            key: _others(self.of_listing[key][0]) for key, listing in self.listings.items() if listing.others
+        }
+        self.by_key = {**self.types, **{declared.key: declared for declared in self.others.values()}}
         for key in self.listings:
-            self._check_listing(key)
+            check_listing(self.of_listing[key])
 
     def _add(self, declared: ObjectType) -> None:
-        _insist(declared.key not in self.types, declared, "is declared twice")
-        _check_type(declared)
+        insist(declared.key not in self.types, declared, "is declared twice")
+        check_type(declared)
         known = self.listings.setdefault(declared.listing.key, declared.listing)
-        _insist(known == declared.listing, declared, f"another listing is called {known.key!r} too")
+        insist(known == declared.listing, declared, f"another listing is called {known.key!r} too")
         self.types[declared.key] = declared
         self.of_listing.setdefault(known.key, []).append(declared)
         if declared.matches is None:
             for name in declared.odata_types:
                 slot = (known.key, name.lower())
-                _insist(slot not in self.by_odata, declared, f"{name} belongs to another type of its listing")
+                insist(slot not in self.by_odata, declared, f"{name} belongs to another type of its listing")
                 self.by_odata[slot] = declared
 
-    def _check_listing(self, key: str) -> None:
-        types = self.of_listing[key]
-        fallbacks = [declared for declared in types if declared.fallback]
-        if len(types) > 1:
-            _insist(
-                len(fallbacks) == 1,
-                types[0],
-                f"the listing {key!r} needs exactly one fallback, it has {len(fallbacks)}",
-            )
 
-
-def _check_type(declared: ObjectType) -> None:
-    _insist(
-        declared.key == declared.key.lower() and len(declared.key) <= 64, declared, "the key is lower snake, at most 64"
+def _others(sibling: ObjectType) -> ObjectType:
+    """The type of what is in the list of `sibling` and of no declared kind: it is looked at, and never written."""
+    others = sibling.listing.others
+    assert others is not None  # noqa: S101  (asked for only where it is given)
+    return ObjectType(
+        key=others.key,
+        label=others.label,
+        category=sibling.category,
+        platform=sibling.platform,
+        listing=sibling.listing,
+        permissions=sibling.permissions,
+        restore_order=None,
+        fallback=True,
+        limits=(Limit(Capability.RESTORE, "TenantPilot does not know this kind"),),
+        confidence=Confidence.SCHEMA,
+        **LOOK_ONLY,
     )
-    _insist(declared.listing.path.startswith("/"), declared, "the path of the listing begins with a slash")
-    _insist(declared.listing.version in ("v1.0", "beta"), declared, "Graph has the versions v1.0 and beta")
-    _insist(bool(declared.permissions.read) and bool(declared.permissions.write), declared, "names no permissions")
-    _insist((declared.is_builtin is None) == (not declared.builtin), declared, "is_builtin and builtin belong together")
-    _check_children(declared, declared.listing.children)
-
-
-def _check_children(declared: ObjectType, children: tuple[Child, ...]) -> None:
-    names = [child.name for child in children]
-    _insist(len(names) == len(set(names)), declared, "reads a child twice")
-    for child in children:
-        _check_children(declared, child.children)
-
-
-def _insist(condition: bool, declared: ObjectType, message: str) -> None:
-    if not condition:
-        raise BadType(f"Type {declared.key!r}: {message}")
 
 
 _table = _Table(declared for family in _FAMILIES for declared in family.TYPES)
 
 
 def all_types() -> list[ObjectType]:
-    """Every type, in the order in which restored objects would be made."""
-    return sorted(_table.types.values(), key=lambda declared: (declared.restore_order, declared.key))
+    """Every declared type, in the order in which restored objects would be made; those that cannot be made come last."""
+    return sorted(
+        _table.types.values(),
+        key=lambda declared: (declared.restore_order is None, declared.restore_order or 0, declared.key),
+    )
+
+
+def other_kinds() -> list[ObjectType]:
+    """What takes the rows of shared lists whose kind nobody declared: no types of their own, but items have them."""
+    return list(_table.others.values())
 
 
 def find(key: str) -> ObjectType | None:
-    return _table.types.get(key)
+    return _table.by_key.get(key)
 
 
 def get(key: str) -> ObjectType:
@@ -147,12 +146,16 @@ def label_of(key: str) -> str:
 
 
 def choices() -> list[tuple[str, str]]:
-    """(key, label) of every type by label, for filters."""
-    return sorted(((declared.key, declared.label) for declared in all_types()), key=lambda choice: choice[1].lower())
+    """(key, label) of everything an item may be, by label, for filters."""
+    return sorted(
+        ((declared.key, declared.label) for declared in _table.by_key.values()), key=lambda choice: choice[1].lower()
+    )
 
 
 def types_of(listing: Listing) -> list[ObjectType]:
-    return list(_table.of_listing[listing.key])
+    """The types that a reading of `listing` finds; what takes the kinds that nobody declared comes last."""
+    others = _table.others.get(listing.key)
+    return [*_table.of_listing[listing.key], *([others] if others else [])]
 
 
 def listings(keys: Iterable[str] = ()) -> list[Listing]:
@@ -174,28 +177,8 @@ def classify(listing: Listing, body: Body) -> Classified:
     name = short_type(body)
     if found := _table.by_odata.get((listing.key, name.lower())):
         return Classified(found)
-    fallback = next((declared for declared in types if declared.fallback), types[0])
-    # A fallback without any names takes all of them on purpose.
-    expected = not name or (fallback.fallback and not fallback.odata_types and not fallback.low_confidence)
+    others = _table.others.get(listing.key)
+    fallback = others or next((declared for declared in types if declared.fallback), types[0])
+    # A declared fallback without any names takes all of them on purpose.
+    expected = not name or not (others or fallback.odata_types)
     return Classified(fallback, "" if expected else name[:160])
-
-
-def coverage() -> list[Coverage]:
-    """What each type can do, and the reason for each "no"."""
-    types = sorted(all_types(), key=lambda declared: (declared.category, declared.label))
-    return [Coverage(declared, tuple(_cell(declared, capability) for capability in Capability)) for declared in types]
-
-
-def _cell(declared: ObjectType, capability: Capability) -> Cell:
-    limit = next((limit for limit in declared.limits if limit.capability == capability), None)
-    if limit is not None and not limit.partly:
-        return Cell(False, limit.reason)
-    if capability not in BUILT:
-        return Cell(False, limit.reason if limit else _why_not_built(declared, capability))
-    return Cell(True, limit.reason if limit else "")
-
-
-def _why_not_built(declared: ObjectType, capability: Capability) -> str:
-    if capability is Capability.RESTORE and declared.restore is not Restore.FULL:
-        return "Not built yet; objects of this type cannot be made anew"
-    return "Not built yet"

@@ -2,18 +2,10 @@
 
 from typing import Any
 
-from inventory.types.base import (
-    ASSIGNED,
-    Body,
-    Category,
-    Child,
-    Detail,
-    Listing,
-    ObjectType,
-    Platform,
-    Restore,
-    intune,
-)
+from inventory.types.base import Builtin, Category, Child, Detail, Listing, ObjectType, Platform, intune
+from inventory.types.documents import where
+from inventory.types.references import ASSIGNED
+from inventory.types.writing import Approval, Assign, Create, Update
 
 POWERSHELL = Listing(
     "powershell_script",
@@ -42,9 +34,9 @@ REMEDIATIONS = Listing(
     children=(Child("assignments"),),
 )
 
-
-def _is_of_microsoft(body: Body) -> bool:
-    return body.get("isGlobalScript") is True
+# Microsoft's list of permissions and the service disagree on which one is asked for.
+PERMISSIONS = intune("Scripts", "Configuration", "ManagedDevices", write=("Scripts", "Configuration"))
+_SERVICE_SET = ("isGlobalScript", "highestAvailableVersion", "deviceHealthScriptType")
 
 
 def _script(key: str, label: str, platform: Platform, listing: Listing, odata_type: str, **more: Any) -> ObjectType:
@@ -54,20 +46,42 @@ def _script(key: str, label: str, platform: Platform, listing: Listing, odata_ty
         category=Category.SCRIPTS,
         platform=platform,
         listing=listing,
-        permissions=intune("Scripts", "Configuration", "ManagedDevices"),
-        restore=Restore.FULL,
+        permissions=PERMISSIONS,
         restore_order=180,
         odata_types=(odata_type,),
         references=ASSIGNED,
-        **more,
+        approval=Approval.SCRIPT,
+        **{"assign": Assign("deviceManagementScriptAssignments"), **more},
     )
 
 
 TYPES = (
-    _script("powershell_script", "PowerShell script", Platform.WINDOWS, POWERSHELL, "deviceManagementScript"),
-    _script("shell_script", "Shell script", Platform.MACOS, SHELL, "deviceShellScript"),
     _script(
-        "custom_attribute_script", "Custom attribute", Platform.MACOS, ATTRIBUTES, "deviceCustomAttributeShellScript"
+        "powershell_script",
+        "PowerShell script",
+        Platform.WINDOWS,
+        POWERSHELL,
+        "deviceManagementScript",
+        create=Create(requires=("displayName", "fileName", "scriptContent", "runAsAccount")),
+    ),
+    _script(
+        "shell_script",
+        "Shell script",
+        Platform.MACOS,
+        SHELL,
+        "deviceShellScript",
+        create=Create(requires=("displayName", "fileName", "scriptContent", "runAsAccount")),
+    ),
+    _script(
+        "custom_attribute_script",
+        "Custom attribute",
+        Platform.MACOS,
+        ATTRIBUTES,
+        "deviceCustomAttributeShellScript",
+        create=Create(
+            requires=("displayName", "fileName", "scriptContent", "customAttributeName", "customAttributeType")
+        ),
+        update=Update(fixed=("customAttributeName", "customAttributeType", "displayName")),
     ),
     _script(
         "remediation_script",
@@ -76,7 +90,9 @@ TYPES = (
         REMEDIATIONS,
         "deviceHealthScript",
         volatile=("highestAvailableVersion",),
-        is_builtin=_is_of_microsoft,
-        builtin="Scripts of Microsoft exist in every tenant",
+        builtin=Builtin(where("isGlobalScript", True), "Scripts of Microsoft exist in every tenant"),
+        create=Create(strip=_SERVICE_SET, requires=("displayName", "publisher", "detectionScriptContent")),
+        update=Update(strip=_SERVICE_SET),
+        assign=Assign("deviceHealthScriptAssignments", keeps=("runSchedule", "runRemediationScript")),
     ),
 )

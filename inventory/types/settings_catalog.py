@@ -1,31 +1,36 @@
 """Policies made of settings catalog entries: they share one list and differ by the family of their template."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from inventory.types.base import (
-    ASSIGNED,
+    ASSIGNMENTS,
     Body,
     Capability,
     Category,
     Child,
+    Confidence,
     Limit,
     Listing,
     ObjectType,
     Platform,
-    Reference,
-    Restore,
+    assumed,
     intune,
 )
+from inventory.types.documents import Slot, objects_in, short_type
+from inventory.types.references import ASSIGNED, MICROSOFT, Reference, Secret
+from inventory.types.writing import Approval, Assign, Create, Method, Part, Style, Update
 
+# The policies are large: a thousand of them with their settings would be a page of many megabytes. Without $top a page has
+# 25 rows, and the settings of a policy are cut after 25 just so.
+SETTINGS = Child("settings", "$top=1000", inline=True, counted_by="settingCount")
 POLICIES = Listing(
     "configuration_policies",
     "Configuration policies",
     "/deviceManagement/configurationPolicies",
-    # Without $top a page has 25 rows, and the settings of a policy are cut after 25 just so. Policies are large: a thousand
-    # of them with their settings would be a page of many megabytes.
-    query="$expand=assignments&$top=200",
-    children=(Child("settings", "$top=1000", inline=True, counted_by="settingCount"),),
+    query="$top=200",
+    children=(ASSIGNMENTS, SETTINGS),
 )
 REUSABLE = Listing(
     "reusable_policy_setting",
@@ -35,14 +40,38 @@ REUSABLE = Listing(
     query="$select=id,displayName,description,settingDefinitionId,settingInstance,version,createdDateTime,"
     "lastModifiedDateTime,referencingConfigurationPolicyCount&$top=999",
 )
+INVENTORY = Listing(
+    "inventory_policy",
+    "Device inventory policies",
+    "/deviceManagement/inventoryPolicies",
+    children=(ASSIGNMENTS, SETTINGS),
+    unpublished=True,
+)
 
-SECRET = "Values of secret settings come back as a token"  # noqa: S105
 # The entries of `settings` are numbered by position, so their ids move when the service lists them in another order.
-_VOLATILE = ("settingCount", "creationSource", "priorityMetaData", "settings.id")
+VOLATILE_SETTINGS = ("settingCount", "creationSource", "priorityMetaData", "settings.id")
 UNORDERED_SETTINGS = ("settings", "children", "settingDefinitions")
+_DEVICE_GROUPS = "enrollment_autopilot_dpp_devicesecuritygroupids"
 
 
-_DEFAULTS: dict[str, Any] = {"secrets": (SECRET,), "category": Category.CONFIGURATION}
+def find_reusable_settings(document: Any) -> Iterator[Slot]:
+    """Where a setting names a reusable one; it may stand at any depth of the tree."""
+    for one in objects_in(document.get("settings")):
+        if short_type(one) == "deviceManagementConfigurationReferenceSettingValue" and "value" in one:
+            yield Slot(one, "value")
+
+
+def find_secret_settings(document: Any) -> Iterator[Slot]:
+    for one in objects_in(document.get("settings")):
+        if short_type(one) == "deviceManagementConfigurationSecretSettingValue" and "value" in one:
+            yield Slot(one, "value")
+
+
+def find_device_groups(document: Any) -> Iterator[Slot]:
+    """The device group of a device preparation policy, which is the value of one of its settings."""
+    for one in objects_in(document.get("settings")):
+        if one.get("settingDefinitionId") == _DEVICE_GROUPS:
+            yield from (Slot(value, "value") for value in objects_in(one) if isinstance(value.get("value"), str))
 
 
 def family_of(body: Body) -> str:
@@ -60,20 +89,44 @@ def _is_endpoint_security(body: Body) -> bool:
     return family.startswith("endpointSecurity") and family != "endpointSecurityEndpointPrivilegeManagement"
 
 
+REUSABLE_SETTINGS = Reference("settings", REUSABLE.key, find=find_reusable_settings)
+_REFERENCES = (*ASSIGNED, REUSABLE_SETTINGS, Reference("templateReference.templateId", MICROSOFT))
+_SECRET = Secret("Values of secret settings: Graph answers with a token", find=find_secret_settings)
+_ENTER_AGAIN = Limit(Capability.RESTORE, "Secret values must be entered again", partly=True)
+_STRIP = (
+    "settingCount",
+    "creationSource",
+    "priorityMetaData",
+    "settings.id",
+    "settings.settingDefinitions",
+    "templateReference.templateDisplayName",
+    "templateReference.templateDisplayVersion",
+)
+_DEFAULTS: dict[str, Any] = {
+    "category": Category.CONFIGURATION,
+    "secrets": (_SECRET,),
+    "limits": (_ENTER_AGAIN,),
+    "references": _REFERENCES,
+}
+
+
 def _policy(key: str, label: str, platform: Platform, order: int, **more: Any) -> ObjectType:
     return ObjectType(
         key=key,
         label=label,
         platform=platform,
         listing=POLICIES,
-        restore=Restore.FULL,
+        permissions=intune("Configuration"),
         restore_order=order,
         odata_types=("deviceManagementConfigurationPolicy",),
         name_property="name",
-        volatile=_VOLATILE,
+        volatile=VOLATILE_SETTINGS,
         unordered=UNORDERED_SETTINGS,
-        references=(*ASSIGNED, Reference("settings", "reusable_policy_setting")),
-        permissions=intune("Configuration"),
+        match=("name", "technologies", "templateReference.templateId"),
+        create=Create(strip=_STRIP, requires=("name", "platforms", "technologies", "settings")),
+        # A PATCH changes names alone.
+        update=Update(Method.PUT, strip=_STRIP),
+        assign=Assign(),
         **{**_DEFAULTS, **more},
     )
 
@@ -87,7 +140,13 @@ TYPES = (
         132,
         category=Category.ENDPOINT_SECURITY,
         matches=_is_endpoint_security,
-        secrets=(SECRET, "Onboarding blobs of endpoint detection and response"),
+        secrets=(_SECRET, Secret("Onboarding blobs of endpoint detection and response", find=find_secret_settings)),
+        limits=(
+            _ENTER_AGAIN,
+            Limit(
+                Capability.ACROSS, "An onboarding blob belongs to its own tenant and is never taken along", partly=True
+            ),
+        ),
     ),
     _policy(
         "security_baseline_policy",
@@ -104,7 +163,28 @@ TYPES = (
         310,
         category=Category.ENROLLMENT,
         matches=partial(_is_family, family="enrollmentConfiguration"),
-        limits=(Limit(Capability.READ, "The device group of the policy is an action, not a property", partly=True),),
+        references=(
+            *_REFERENCES,
+            Reference("settings", "entra_group", find=find_device_groups),
+            Reference("enrollmentTimeDeviceMembershipTargets.targetId", "entra_group"),
+        ),
+        parts=(
+            Part(
+                "enrollmentTimeDeviceMembershipTargets",
+                Style.ACTION,
+                call="setEnrollmentTimeDeviceMembershipTarget",
+                key="enrollmentTimeDeviceMembershipTargets",
+            ),
+        ),
+        limits=(
+            _ENTER_AGAIN,
+            Limit(
+                Capability.READ,
+                "The group that devices join is told by an action alone, which a reader does not call",
+                partly=True,
+            ),
+        ),
+        licence="Entra ID P1, for automatic enrollment",
     ),
     _policy(
         "endpoint_privilege_management_policy",
@@ -113,7 +193,8 @@ TYPES = (
         132,
         category=Category.ENDPOINT_SECURITY,
         matches=partial(_is_family, family="endpointSecurityEndpointPrivilegeManagement"),
-        low_confidence=True,
+        licence="Endpoint Privilege Management",
+        confidence=Confidence.SCHEMA_MOSTLY,
     ),
     _policy(
         "linux_platform_script",
@@ -122,7 +203,8 @@ TYPES = (
         180,
         category=Category.SCRIPTS,
         matches=partial(_is_family, family="deviceConfigurationScripts"),
-        low_confidence=True,
+        approval=Approval.SCRIPT,
+        confidence=Confidence.SCHEMA,
     ),
     ObjectType(
         key="reusable_policy_setting",
@@ -131,10 +213,32 @@ TYPES = (
         platform=Platform.ALL,
         listing=REUSABLE,
         permissions=intune("Configuration"),
-        restore=Restore.FULL,
         restore_order=70,
         odata_types=("deviceManagementReusablePolicySetting",),
         volatile=("referencingConfigurationPolicyCount",),
         unordered=UNORDERED_SETTINGS,
+        create=Create(
+            strip=("referencingConfigurationPolicyCount", "referencingConfigurationPolicies"),
+            requires=("displayName", "settingDefinitionId", "settingInstance"),
+        ),
+        update=Update(Method.PUT, strip=("referencingConfigurationPolicyCount", "referencingConfigurationPolicies")),
+    ),
+    ObjectType(
+        key="inventory_policy",
+        label="Device inventory policy",
+        category=Category.CONFIGURATION,
+        platform=Platform.ALL,
+        listing=INVENTORY,
+        permissions=assumed(intune("Configuration")),
+        restore_order=133,
+        name_property="name",
+        volatile=("settingCount", "settings.id"),
+        unordered=UNORDERED_SETTINGS,
+        references=ASSIGNED,
+        match=("name",),
+        create=Create(strip=("settingCount",), requires=("name", "settings")),
+        update=Update(strip=("settingCount",)),
+        assign=Assign(),
+        confidence=Confidence.ONE_SOURCE,
     ),
 )

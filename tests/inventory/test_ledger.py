@@ -8,10 +8,19 @@ from rbac.badges import domains
 
 
 def test_every_type_can_be_read_with_a_permission_of_the_matrix() -> None:
-    """INV-13"""
+    """INV-13, TYP-5"""
     asked = {grant.permission for grant in permissions.matrix((), known=False)}
     for declared in registry.all_types():
-        assert asked & set(declared.permissions.read), declared.key
+        assert asked & set(declared.permissions.read) or declared.listing.delegated, declared.key
+
+
+def test_the_matrix_asks_for_nothing_that_only_writing_needs() -> None:
+    """TYP-5: a reader never uses a permission to write, and none that only people can have."""
+    asked = {
+        grant.permission for grant in permissions.matrix((), known=False) if "inventory.sync" in grant.capabilities
+    }
+    assert all(".Read." in name for name in asked), asked
+    assert not asked & {name for one in registry.all_types() if one.listing.delegated for name in one.permissions.read}
 
 
 def test_every_state_of_items_and_readings_has_a_badge() -> None:

@@ -253,12 +253,17 @@ def test_a_type_that_fails_does_not_fail_the_others(bench: Bench, fault: Callabl
     fault("outage", FILTERS)
     run = bench.sync()
     assert run.outcome == "partially_succeeded", (run.failure_code, run.failure_message)
-    assert bench.failures(run) == {"assignment_filter": ("failed", "graph_unavailable")}
+    assert bench.failures(run) == {
+        "assignment_filter": ("failed", "graph_unavailable"),
+        "terms_of_use": ("skipped", "people_only"),
+    }
     assert bench.reading("settings_catalog_policy", run).state == "complete"
     with scope(bench.tenant.pk):
         readings = dict(TypeReading.objects.filter(run=run).values_list("type", "state"))
-    assert set(readings) == {declared.key for declared in registry.all_types()}
-    assert {key for key, state in readings.items() if state != "complete"} == {"assignment_filter"}
+    types = {declared.key for declared in registry.all_types()}
+    assert set(readings) == types | {declared.key for declared in registry.other_kinds()}
+    unread = {key: state for key, state in readings.items() if state != "complete"}
+    assert unread == {"assignment_filter": "failed", "terms_of_use": "not_permitted"}
 
 
 def test_an_object_whose_children_fail_is_a_failed_item_and_stays_as_it_was(
