@@ -1,4 +1,4 @@
-"""The documentation against the project: what it points at and what it tells people to type."""
+"""The documentation against the project: what it points at, what it tells people to type, what is written by a command."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError
 
+from inventory.types.coverage import markdown
+
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _MANAGE = re.compile(r"(?:manage\.py|\./dev manage)(?: --data \S+)? ([a-z][a-z_]+)\b")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
@@ -18,11 +20,12 @@ _DEV_COMMANDS = {"up", "test", "check", "manage", "bench", "help"}
 
 
 class Command(BaseCommand):
-    help = "Fail when a document links to nothing, or names a command or a test that does not exist."
+    help = "Fail when a document links to nothing, names a command or a test that does not exist, or is out of date."
 
     def handle(self, *args: Any, **options: Any) -> None:
         root = Path(settings.BASE_DIR)
         found = [problem for path in _documents(root) for problem in problems(path, root)]
+        found += stale(root / "docs" / "coverage.md")
         if found:
             raise CommandError("\n".join(found))
 
@@ -31,6 +34,12 @@ def _documents(root: Path) -> Iterator[Path]:
     yield from sorted(root.glob("*.md"))
     for folder in ("docs", "specs", "benchmarks", "restore"):
         yield from sorted((root / folder).rglob("*.md"))
+
+
+def stale(coverage: Path) -> Iterator[str]:
+    """The document of what each type can do, where the declarations say something else by now."""
+    if not coverage.exists() or coverage.read_text() != markdown():
+        yield "docs/coverage.md is out of date: run ./dev manage coverage --write"
 
 
 def problems(path: Path, root: Path) -> Iterator[str]:
