@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import DataError, InterfaceError, OperationalError, connection, transaction
+from django.db import DataError, InterfaceError, InternalError, OperationalError, connection, transaction
 
 from operations.failures import Failure
 from operations.gate import find_reasons_again
@@ -73,7 +73,9 @@ RETURNING cancel_requested_at IS NOT NULL,
 
 def code_of(error: Exception) -> str:
     """The failure code of an exception that nobody expected."""
-    return "storage_failed" if isinstance(error, (DataError, OperationalError, InterfaceError)) else "internal_error"
+    # InternalError is how Postgres says that it ended a transaction which idled too long.
+    storage = (DataError, OperationalError, InterfaceError, InternalError)
+    return "storage_failed" if isinstance(error, storage) else "internal_error"
 
 
 class Step:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(holds: Callable[[], bool], *, seconds: float = 15) -> None:
+def wait_until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
     """Return once `holds()`; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():
