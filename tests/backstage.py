@@ -37,9 +37,14 @@ class Backstage:
         """A Celery worker that has shown its first sign of life."""
         options = ["--pool", "threads", "--concurrency", str(threads), "--without-gossip", "--without-mingle"]
         command = ["celery", "--quiet", "--app", self._app, "worker", *options, "--loglevel", "WARNING"]
-        return self._start("worker", command, environment)
+        process = self._start("worker", command, environment)
+        beats = ProcessBeat.objects.filter(kind="worker", name__endswith=f":{process.pid}")
+        wait_until(lambda: process.poll() is not None or beats.exists(), seconds=60)
+        assert process.poll() is None, self.log_of(process)
+        return process
 
     def sweeper(self, **environment: str) -> subprocess.Popen[bytes]:
+        """A sweeper on its way: tests wait for what it does."""
         return self._start("sweeper", [self._manage, "sweep"], environment)
 
     def scheduler(self, **environment: str) -> subprocess.Popen[bytes]:
@@ -75,7 +80,4 @@ class Backstage:
                 cwd=ROOT,
             )
         self._started.append((process, path))
-        beats = ProcessBeat.objects.filter(kind=kind, name__endswith=f":{process.pid}")
-        wait_until(lambda: process.poll() is not None or beats.exists(), seconds=60)
-        assert process.poll() is None, path.read_text(errors="replace")
         return process

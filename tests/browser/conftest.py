@@ -102,5 +102,7 @@ def shoot(page: Page, tmp_path: Path) -> Callable[[str], None]:
 def worker(transactional_db: None, sandbox: Any, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker on the test database, ready when it has shown its first sign of life."""
     backstage = Backstage(tmp_path, {"SANDBOX_URL": sandbox.base_url})
-    yield backstage.worker()
-    backstage.end()
+    try:
+        yield backstage.worker()
+    finally:
+        backstage.end()

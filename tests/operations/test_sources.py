@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,11 @@ from tests.console.conftest import make_runs
 APPS = ("rbac", "operations", "providers", "inventory", "restore", "tenantpilot")
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def sources() -> list[tuple[str, ast.Module]]:
     root = Path(settings.BASE_DIR)
-    for app in APPS:
-        for path in sorted((root / app).rglob("*.py")):
-            if "migrations" not in path.parts:
-                yield str(path.relative_to(root)), ast.parse(path.read_text())
+    paths = [path for app in APPS for path in sorted((root / app).rglob("*.py")) if "migrations" not in path.parts]
+    return [(str(path.relative_to(root)), ast.parse(path.read_text())) for path in paths]
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
