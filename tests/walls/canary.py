@@ -43,7 +43,11 @@ class Canary:
         found: dict[str, bytes] = {}
         for name, secret in (("secret", self.secret), ("password", self.password)):
             middle = secret[8:-6].encode()
-            found |= {name: middle, f"{name} in hex": middle.hex().encode(), f"{name} in HEX": middle.hex().upper().encode()}
+            found |= {
+                name: middle,
+                f"{name} in hex": middle.hex().encode(),
+                f"{name} in HEX": middle.hex().upper().encode(),
+            }
             found |= {f"{name} in Base64 +{shift}": part for shift, part in enumerate(_base64_forms(middle))}
         for number, line in enumerate(self.key_lines):
             found[f"line {number} of the private key"] = line.encode()
