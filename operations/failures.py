@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rbac.redaction import redact, redact_and_cut
 
 # Graph's are GUIDs. What else a server puts in their place is not kept: it may be what it was sent.
-_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_REQUEST_ID = re.compile(r"(client-request-id )?[0-9A-Za-z-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,18 @@ class Failure(Exception):
         self.code = code
         self.no_effect = no_effect
         self.detail = redact_and_cut(detail, 400)
-        known_form = _REQUEST_ID.fullmatch(graph_request_id) and redact(graph_request_id) == graph_request_id
-        self.graph_request_id = graph_request_id if known_form else ""
+        self.graph_request_id = graph_request_id
         self.retry_after = retry_after
         super().__init__(self.message)
+
+    @property
+    def graph_request_id(self) -> str:
+        """By which Microsoft finds the request; empty where it has not the form of one."""
+        return self._graph_request_id
+
+    @graph_request_id.setter
+    def graph_request_id(self, told: str) -> None:
+        self._graph_request_id = told if _REQUEST_ID.fullmatch(told) and redact(told) == told else ""
 
     @property
     def fatal(self) -> bool:

@@ -1,5 +1,6 @@
 """Text from outside, made safe to store and to log."""
 
+import json
 import re
 from typing import Any
 from urllib.parse import quote_plus
@@ -23,7 +24,8 @@ _known: set[str] = set()
 def remember_secret(secret: str) -> None:
     """Hide `secret` in everything this process logs or stores through `redact` from now on."""
     if len(secret) >= _SHORTEST:
-        _known.update((secret, quote_plus(secret)))
+        # As it is, in an address, and as Python and JSON write it inside quotes.
+        _known.update((secret, quote_plus(secret), repr(secret)[1:-1], json.dumps(secret)[1:-1]))
 
 
 def show_controls(text: str) -> str:

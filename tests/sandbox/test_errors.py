@@ -118,7 +118,7 @@ def test_a_token_of_another_sandbox_is_refused(probe: Probe, own: Probe) -> None
         (f"{INTUNE}/notificationMessageTemplates", "Forbidden", "DeviceManagementServiceConfig.Read.All"),
         (CATALOG, None, ""),
         ("groups", None, ""),
-        ("organization", None, ""),
+        ("organization", "Authorization_RequestDenied", "Insufficient privileges"),
         ("users", "Authorization_RequestDenied", "Insufficient privileges"),
         ("identity/conditionalAccess/policies", "AccessDenied", "required scopes are missing"),
         ("policies/authenticationStrengthPolicies", "Authorization_RequestDenied", "Insufficient privileges"),

@@ -43,6 +43,8 @@ WORKED_OUT = {
     "permission.state",
     "dashboard.credential",
     "dashboard.part",
+    "type.capability",
+    "type.confidence",
 }
 FIELDS = {
     f"{model._meta.label}.{field.name}": field

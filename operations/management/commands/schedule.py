@@ -14,6 +14,7 @@ from django.db import connection
 from operations import processes
 from operations.retention import prune
 from operations.schedule import tick
+from rbac.checks import WallsDown
 
 log = structlog.get_logger(__name__)
 TICK_SECONDS = 30.0
@@ -43,6 +44,8 @@ class Command(BaseCommand):
                     prune()
                     pruned_at = time.monotonic()
                 processes.beat("scheduler", name, f"{started} started")
+            except WallsDown:
+                raise
             except Exception:
                 # Also a fault of one schedule: the process goes on, and the next tick catches up.
                 log.exception("schedule.failed")

@@ -13,6 +13,7 @@ from django.db import connection
 
 from operations import processes
 from operations.sweep import sweep
+from rbac.checks import WallsDown
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,8 @@ class Command(BaseCommand):
                 if once:
                     self.stdout.write("Another sweeper is at work." if done is None else str(done))
                     return
+            except WallsDown:
+                raise
             except Exception:
                 # The sweep is what the rest relies on: whatever goes wrong in one pass, there is a next one.
                 if once:
